@@ -1,0 +1,94 @@
+"""The bus: one counter, one replayable stream, one live channel; and how scripts that write to it are called."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from agent_bus.keys import Keys
+from agent_bus.scripts import script
+
+# Messages kept for readers that come back: at 100 messages/s about 100 s, at 1 KB each about 10 MB.
+REPLAY_WINDOW = 10_000
+
+Argument = str | bytes | int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a reader stands: the number of the last message it has, and the epoch that the number belongs to.
+
+    The epoch is empty until the first message of a fresh Redis.
+    """
+
+    epoch: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusMessage:
+    """One message: its number, the session it speaks of ('' for none), and its JSON, encoded once and for all."""
+
+    seq: int
+    session_id: str
+    json: bytes
+
+
+class Bus:
+    """Scripts and positions of one namespace on one Redis."""
+
+    def __init__(self, redis: Redis, keys: Keys | None = None, *, replay_window: int = REPLAY_WINDOW) -> None:
+        self.redis = redis
+        self.keys = keys or Keys()
+        self.replay_window = replay_window
+
+    def arguments(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> list[Argument]:
+        """EVALSHA's arguments for a script: those that every script shares, then its own."""
+        shared_keys = (self.keys.counter, self.keys.stream, self.keys.epoch)
+        # A fresh epoch goes with every call, since a script must not draw random numbers; it is rarely taken.
+        shared_args = (self.keys.live, self.replay_window, secrets.token_hex(4))
+        return [script(name).sha, len(shared_keys) + len(keys), *shared_keys, *keys, *shared_args, *args]
+
+    async def run(self, name: str, keys: Sequence[str], args: Sequence[Argument] = ()) -> Any:
+        """Runs a script in one round trip; a server that does not know it yet is taught."""
+        arguments = self.arguments(name, keys, args)
+        try:
+            return await self.redis.execute_command("EVALSHA", *arguments)
+        except NoScriptError:
+            await self.load(name)
+            return await self.redis.execute_command("EVALSHA", *arguments)
+
+    async def load(self, *names: str) -> None:
+        """Makes scripts known to the server."""
+        for name in names:
+            await self.redis.execute_command("SCRIPT LOAD", script(name).text)
+
+    async def position(self) -> Position:
+        """The newest message's position."""
+        epoch, seq = await self.redis.mget(self.keys.epoch, self.keys.counter)
+        return Position((epoch or b"").decode(), int(seq or 0))
+
+    async def read(self, after: int, *, limit: int) -> list[BusMessage]:
+        """The messages that follow a number, oldest first, as far as the replay window has them.
+
+        The first one's number tells whether the window still reached back to `after`.
+        """
+        entries = await self.redis.xrange(self.keys.stream, min=f"({after}-0", count=limit)
+        return [
+            BusMessage(int(entry_id.split(b"-")[0]), fields[b"s"].decode(), fields[b"m"]) for entry_id, fields in entries
+        ]
+
+    async def renew_epoch(self, seen: Position) -> str:
+        """Called by a reader that has seen numbers which this Redis does not know; returns the epoch in force."""
+        epoch = await self.run("renew_epoch", (), (seen.epoch, seen.seq))
+        return bytes(epoch).decode()
+
+
+def parse_live(payload: bytes) -> tuple[str, BusMessage]:
+    """Reads what `emit` in `scripts/bus.lua` publishes: the epoch and the message."""
+    epoch, seq, size, rest = payload.split(b" ", 3)
+    end = int(size)
+    return epoch.decode(), BusMessage(int(seq), rest[:end].decode(), rest[end:])

@@ -1,0 +1,133 @@
+"""Connections to Redis: which URLs are understood, how long to wait, and when to try again."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from redis import BlockingConnectionPool as ThreadPool
+from redis import Redis as ThreadRedis
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry as ThreadRetry
+from redis.sentinel import Sentinel as ThreadSentinel
+
+SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
+SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES)
+
+# A loopback or rack-local Redis answers within a millisecond; five seconds mean that it is not going to.
+TIMEOUT_SECONDS = 5.0
+# Three tries within about half a second ride out a dropped connection; longer outages are the caller's to report.
+RETRIES = 3
+BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS = 0.05, 0.5
+MAX_CONNECTIONS = 64
+SENTINEL_PORT = 26379
+
+
+class InvalidRedisUrl(ValueError):
+    """The Redis URL can't be understood; the message says what one looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelTarget:
+    """What `redis+sentinel://[user:password@]host[:port][,host…]/service[/db]` names."""
+
+    hosts: list[tuple[str, int]]
+    service: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def redact(url: str) -> str:
+    """The URL as it may be shown: without its password."""
+    parts = urlsplit(url)
+    secret = parts.password or parse_qs(parts.query).get("password", [None])[0]
+    return url.replace(secret, "***") if secret else url
+
+
+def check_url(url: str) -> str:
+    """Returns the URL, or raises InvalidRedisUrl."""
+    scheme = urlsplit(url).scheme
+    if scheme not in SCHEMES:
+        raise InvalidRedisUrl(
+            f"{redact(url)!r} is not a Redis URL: use redis://host:6379/0, rediss://… for TLS, unix:///path/to.sock, "
+            "or redis+sentinel://host:26379,host:26379/service/0"
+        )
+    if scheme in SENTINEL_SCHEMES:
+        parse_sentinel(url)
+    return url
+
+
+def parse_sentinel(url: str) -> SentinelTarget:
+    """Reads a Sentinel URL. Raises InvalidRedisUrl without a host or a service."""
+    parts = urlsplit(url)
+    credentials, _, addresses = parts.netloc.rpartition("@")
+    service, _, database = parts.path.strip("/").partition("/")
+    hosts = []
+    for address in filter(None, addresses.split(",")):
+        host, _, port = address.partition(":")
+        hosts.append((host, int(port) if port.isdigit() else SENTINEL_PORT))
+    if not hosts or not service or (database and not database.isdigit()):
+        raise InvalidRedisUrl(f"{redact(url)!r} must look like redis+sentinel://host:26379,host:26379/service/0")
+    options: dict[str, Any] = {"db": int(database or 0)}
+    if credentials:
+        user, _, password = credentials.partition(":")
+        options |= {"username": unquote(user) or None, "password": unquote(password) or None}
+    if parts.scheme.startswith("rediss"):
+        options["ssl"] = True
+    return SentinelTarget(hosts, service, options)
+
+
+def _options(name: str, timeout: float | None) -> dict[str, Any]:
+    # RESP2 is what every supported server speaks the same way.
+    return {
+        "client_name": name,
+        "protocol": 2,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": TIMEOUT_SECONDS,
+        "socket_keepalive": True,
+    }
+
+
+def connect(
+    url: str,
+    *,
+    name: str,
+    retries: int = RETRIES,
+    timeout: float | None = TIMEOUT_SECONDS,
+    max_connections: int = MAX_CONNECTIONS,
+) -> Redis:
+    """A client for asyncio; it connects with its first command. Close it with `aclose()`.
+
+    retries: how often a command is sent again when its answer is lost. Use 0 for commands that must not happen twice.
+    timeout: seconds to wait for an answer; None waits for ever (for subscribers).
+    Raises InvalidRedisUrl.
+    """
+    check_url(url)
+    retry = Retry(ExponentialWithJitterBackoff(base=BACKOFF_BASE_SECONDS, cap=BACKOFF_CAP_SECONDS), retries)
+    options = _options(name, timeout) | {"retry": retry}
+    if urlsplit(url).scheme in SENTINEL_SCHEMES:
+        target = parse_sentinel(url)
+        sentinel = Sentinel(target.hosts, sentinel_kwargs={"socket_timeout": TIMEOUT_SECONDS})
+        client: Redis = sentinel.master_for(
+            target.service, max_connections=max_connections, **(options | target.options)
+        )
+        return client
+    pool = BlockingConnectionPool.from_url(
+        url, max_connections=max_connections, timeout=TIMEOUT_SECONDS, **options
+    )
+    return Redis.from_pool(pool)
+
+
+def connect_threaded(url: str, *, name: str, timeout: float | None = TIMEOUT_SECONDS) -> ThreadRedis:
+    """A blocking client, for RQ, which has no other. Raises InvalidRedisUrl."""
+    check_url(url)
+    retry = ThreadRetry(ExponentialWithJitterBackoff(base=BACKOFF_BASE_SECONDS, cap=BACKOFF_CAP_SECONDS), RETRIES)
+    options = _options(name, timeout) | {"retry": retry}
+    if urlsplit(url).scheme in SENTINEL_SCHEMES:
+        target = parse_sentinel(url)
+        sentinel = ThreadSentinel(target.hosts, sentinel_kwargs={"socket_timeout": TIMEOUT_SECONDS})
+        client: ThreadRedis = sentinel.master_for(target.service, **(options | target.options))
+        return client
+    pool = ThreadPool.from_url(url, max_connections=MAX_CONNECTIONS, timeout=TIMEOUT_SECONDS, **options)
+    return ThreadRedis.from_pool(pool)

@@ -1,0 +1,47 @@
+"""Where the data of a project lies, and how a process on the same machine finds the project's Redis.
+
+Standard library only: the bridge reads this inside other people's programs.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+DATA_FOLDER = ".agent-orchestrator"
+URL_FILE = "redis-url"
+DEFAULT_URL = "redis://localhost:6379/0"
+
+PROJECT_DIR_VARIABLE = "AGENT_ORCHESTRATOR_PROJECT_DIR"
+URL_VARIABLE = "REDIS_URL"
+NAMESPACE_VARIABLE = "AGENT_ORCHESTRATOR_NAMESPACE"
+
+
+def data_folder(project_dir: Path) -> Path:
+    """The folder in which a project's data lies."""
+    return project_dir / DATA_FOLDER
+
+
+def url_file(project_dir: Path) -> Path:
+    """The file in which a running system leaves its Redis URL, readable by its user only."""
+    return data_folder(project_dir) / URL_FILE
+
+
+def find_redis_url(explicit: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
+    """The URL of the Redis to use: the argument, else `REDIS_URL`, else the project's file, else the local default.
+
+    The project is `AGENT_ORCHESTRATOR_PROJECT_DIR`, else the working directory or the nearest folder above it that has
+    been run in.
+    """
+    if url := explicit or environ.get(URL_VARIABLE):
+        return url
+    if project := environ.get(PROJECT_DIR_VARIABLE):
+        candidates = [Path(project)]
+    else:
+        here = Path.cwd()
+        candidates = [here, *here.parents]
+    for candidate in candidates:
+        try:
+            return url_file(candidate).read_text("utf-8").strip()
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue
+    return DEFAULT_URL

@@ -1,0 +1,71 @@
+-- include: bus session
+-- Accepts events of one session, in order, with every change of status that they bring.
+--
+-- KEYS[8] produced  the number of the producer's last accepted event (expires); unused without a producer
+-- ARGV[5] source    'http' or 'bridge'
+-- ARGV[6] run       the run that the events belong to; '' means the current one, whichever that is
+-- ARGV[7] owner     the bridge that sends them, as in its lease; '' over HTTP
+-- ARGV[8] first     the first event's number in the producer's own count, so that a repeat is known; '0': not counted
+-- ARGV[9] then seven for each event: type, timestamp, timestamp in µs, session name, project dir, agent name,
+--         and the event as JSON without opening brace and id
+-- Returns {last event's id or '', stop command or '', run, events accepted now}.
+local source, run, owner, first = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+local PRODUCER_SECONDS = 3600
+
+local produced = 0
+if first > 0 then produced = tonumber(redis.call('GET', KEYS[8]) or '0') end
+
+local before = load(KEYS[4])
+local s = before and copy(before)
+local last, accepted = '', 0
+
+for i = 9, #ARGV, 7 do
+  local ordinal = first + (i - 9) / 7
+  if first == 0 or ordinal > produced then
+    local kind, timestamp, score, name = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+    local project_dir, agent_name, rest = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
+    local ours = s == nil or run == '' or run == s.run
+    local changed = false
+    if s == nil then
+      s = new_session(name, timestamp, score)
+      describe(s, name, project_dir, agent_name)
+      begin_run(s)
+      if kind == 'session_start' then s.started = '1' end
+      if source == 'http' then s.via = 'hooks' end
+      announce(s, 'session_created')
+    else
+      changed = describe(s, name, project_dir, agent_name)
+      if ours and kind == 'session_start' then
+        -- A start that a connected agent's hooks report a second time is still the same run.
+        if not (s.status == 'running' and connected(s) and not s.stop_id) then begin_run(s) end
+        s.started = '1'
+        changed = true
+      end
+      if ours and source == 'http' then s.via = 'hooks' end
+      touch(s)
+      if changed and kind ~= 'session_stop' then announce(s, 'session_updated') end
+    end
+    last = append_event(rest)
+    accepted = accepted + 1
+    if ours and kind == 'session_stop' then
+      if s.status == 'running' then
+        s.status, changed = 'finished', true
+      end
+      if owner ~= '' and owner == s.lease_owner then
+        drop_lease(s)
+        changed = true
+      end
+      if changed then announce(s, 'session_updated') end
+    end
+  end
+end
+
+if accepted > 0 then
+  save(s, before)
+  if first > 0 then
+    redis.call('SET', KEYS[8], number(first + (#ARGV - 8) / 7 - 1), 'EX', PRODUCER_SECONDS)
+  end
+end
+if s == nil then return { '', '', '', 0 } end
+local mine = run == '' or run == s.run
+return { last, mine and stop_command(s) or '', s.run, accepted }

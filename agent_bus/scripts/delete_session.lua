@@ -1,0 +1,13 @@
+-- include: bus session
+-- Removes a session and its history.
+-- Returns the number of events that went with it, or -1 if there is no such session.
+local s = load(KEYS[4])
+if not s then return -1 end
+local events = redis.call('XLEN', KEYS[5])
+redis.call('UNLINK', KEYS[4], KEYS[5])
+redis.call('ZREM', KEYS[6], id)
+redis.call('ZREM', KEYS[6] .. ':status:' .. s.status, id)
+if s.agent_name then redis.call('ZREM', KEYS[6] .. ':agent:' .. s.agent_name, id) end
+redis.call('ZREM', KEYS[7], id)
+emit(id, 'session_deleted', function() return '"session_id":' .. text(id) .. '}' end)
+return events

@@ -1,0 +1,24 @@
+-- include: bus session
+-- A page of sessions, newest first, together with the bus position that it is true at.
+--
+-- KEYS[6] the index to read (all sessions, those of a status, or those of an agent); KEYS[4] is unused
+-- ARGV[5] prefix  of the sessions' keys
+-- ARGV[6] after   the session id that the page before ended with; '' for the first page
+-- ARGV[7] score   that session's, should it be gone
+-- ARGV[8] limit
+-- Returns {epoch or '', number, sessions in the index, last one's score, last one's id, session as JSON…}.
+local start = 0
+if ARGV[6] ~= '' then
+  local rank = redis.call('ZREVRANK', KEYS[6], ARGV[6])
+  start = rank and rank + 1 or redis.call('ZCOUNT', KEYS[6], ARGV[7], '+inf')
+end
+local page = redis.call('ZREVRANGE', KEYS[6], start, start + tonumber(ARGV[8]) - 1, 'WITHSCORES')
+local found = {}
+for i = 1, #page, 2 do
+  local s = load(ARGV[5] .. page[i])
+  if s then found[#found + 1] = session_json(s) end
+end
+return {
+  redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[1]) or '0', redis.call('ZCARD', KEYS[6]),
+  page[#page] or '', page[#page - 1] or '', unpack(found)
+}

@@ -1,0 +1,86 @@
+"""What the environment says, read once when a process starts and handed down from there."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from agent_bus.bus import REPLAY_WINDOW
+from agent_bus.connection import check_url
+from agent_bus.discovery import DEFAULT_URL, data_folder, find_redis_url
+from agent_bus.keys import DEFAULT_NAMESPACE, Keys
+
+MIB = 1024 * 1024
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """The settings of one process. `docs/operations.md` has the table for users."""
+
+    model_config = SettingsConfigDict(frozen=True, env_prefix="AGENT_ORCHESTRATOR_", extra="ignore")
+
+    project_dir: Path = Field(default_factory=Path.cwd)
+    """Data lives in its `.agent-orchestrator/`."""
+    redis_url: str = Field(default="", validation_alias="REDIS_URL")
+    """Empty: the project's redis-url file, else the local default."""
+    namespace: str = Field(default=DEFAULT_NAMESPACE, pattern=r"^[a-z0-9-]{1,32}$")
+    """What all keys begin with; two namespaces share a Redis and nothing else."""
+    cors_origins: CommaSeparated = Field(
+        default=("http://localhost:3000", "http://localhost:5173"), validation_alias="CORS_ORIGINS"
+    )
+    """Web pages, beside the server's own, that may change state and open a WebSocket."""
+    allowed_hosts: CommaSeparated = ()
+    """Names, beside loopback's, under which the servers may be addressed; `*` allows any."""
+    document_server_public_url: str = Field(
+        default="http://localhost:8766", validation_alias="DOCUMENT_SERVER_PUBLIC_URL"
+    )
+    """What documents' `url` begins with."""
+    blob_store_url: str = ""
+    """Where documents' bytes go: empty for a folder beside the data, else `s3://bucket/prefix` and the like."""
+    stop_wait_seconds: float = Field(default=5.0, ge=0, le=600)
+    """How long `POST …/stop` waits for the agent's confirmation."""
+    max_event_bytes: int = Field(default=MIB, ge=1024)
+    """The largest body that is not an upload."""
+    max_upload_bytes: int = Field(default=256 * MIB, ge=1)
+    """The largest file."""
+    replay_window: int = Field(default=REPLAY_WINDOW, ge=1)
+    """Messages kept for browsers that come back; older ones cost a browser a new `init`."""
+    ws_buffer_bytes: int = Field(default=MIB, ge=1024)
+    """How far a browser may fall behind before it is let go."""
+    init_sessions: int = Field(default=500, ge=1, le=1000)
+    """How many of the newest sessions `init` carries."""
+
+    @field_validator("cors_origins", "allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _understood(cls, value: str) -> str:
+        return check_url(value) if value else value
+
+    @field_validator("document_server_public_url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @property
+    def data(self) -> Path:
+        """The folder in which this project's data lies."""
+        return data_folder(self.project_dir)
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of the namespace."""
+        return Keys(self.namespace)
+
+    def with_redis(self, explicit: str | None = None) -> "Settings":
+        """These settings with the Redis to use filled in: the argument, else REDIS_URL, else the project's own."""
+        environ = {"AGENT_ORCHESTRATOR_PROJECT_DIR": str(self.project_dir), "REDIS_URL": self.redis_url}
+        return self.model_copy(update={"redis_url": check_url(find_redis_url(explicit, environ) or DEFAULT_URL)})

@@ -1,0 +1,82 @@
+"""Who may talk to the servers from a browser: any page a user visits can reach a local port.
+
+A bare `POST` and a WebSocket handshake are sent by browsers without asking first (CORS stops neither), and a name that
+an attacker controls can be pointed at 127.0.0.1 (DNS rebinding). So `Host` must be a known name, and an `Origin`, where
+there is one, must be the server's own or listed. Programs that send no `Origin` work as they are.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import problem
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# 4403: the application's "forbidden"; not worth coming back. (4000–4999 are for applications, RFC 6455 section 7.4.2.)
+FORBIDDEN_ORIGIN = 4403
+
+
+def hostname(authority: str) -> str:
+    """The name in a `Host` header, lower case, without port or brackets; '' if it can't be read."""
+    try:
+        return (urlsplit(f"//{authority}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host name means this machine itself."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+class NeighbourhoodGuard:
+    """ASGI middleware that refuses unknown hosts, and state changes and WebSockets from foreign pages."""
+
+    def __init__(self, app: ASGIApp, *, origins: Iterable[str], hosts: Iterable[str]) -> None:
+        self._app = app
+        self._origins = frozenset(origins)
+        self._hosts = frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, or refuses it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not self._host_allowed(hostname(host)):
+            detail = f"Host {host!r} is not allowed; list it in AGENT_ORCHESTRATOR_ALLOWED_HOSTS"
+            await self._refuse(scope, receive, send, 400, detail)
+        elif origin is not None and self._guarded(scope) and not self._origin_allowed(origin, host):
+            detail = f"Origin {origin!r} is not allowed; list it in CORS_ORIGINS"
+            await self._refuse(scope, receive, send, 403, detail)
+        else:
+            await self._app(scope, receive, send)
+
+    @staticmethod
+    def _guarded(scope: Scope) -> bool:
+        return scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
+
+    def _host_allowed(self, name: str) -> bool:
+        return is_loopback(name) or name in self._hosts or "*" in self._hosts
+
+    def _origin_allowed(self, origin: str, host: str) -> bool:
+        return origin in self._origins or origin in (f"http://{host}", f"https://{host}")
+
+    @staticmethod
+    async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, detail: str) -> None:
+        if scope["type"] == "websocket":
+            # Accepted first, since a browser's script sees the code of a close and not the status of a handshake.
+            await receive()
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": FORBIDDEN_ORIGIN, "reason": detail[:120]})
+            return
+        await problem(status, detail)(scope, receive, send)

@@ -1,0 +1,1 @@
+"""RQ jobs and the process that runs them."""
