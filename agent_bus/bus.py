@@ -19,10 +19,7 @@ Argument = str | bytes | int
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a reader stands: the number of the last message it has, and the epoch that the number belongs to.
-
-    The epoch is empty until the first message of a fresh Redis.
-    """
+    """Where a reader stands: the number of the last message it has, and the epoch that the number belongs to."""
 
     epoch: str
     seq: int
@@ -67,18 +64,22 @@ class Bus:
             await self.redis.execute_command("SCRIPT LOAD", script(name).text)
 
     async def position(self) -> Position:
-        """The newest message's position."""
-        epoch, seq = await self.redis.mget(self.keys.epoch, self.keys.counter)
-        return Position((epoch or b"").decode(), int(seq or 0))
+        """The newest message's position. A fresh Redis gets its epoch here, before there is a first message."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.set(self.keys.epoch, secrets.token_hex(4), nx=True)
+            pipe.mget(self.keys.epoch, self.keys.counter)
+            _, (epoch, seq) = await pipe.execute()
+        return Position(epoch.decode(), int(seq or 0))
 
     async def read(self, after: int, *, limit: int) -> list[BusMessage]:
         """The messages that follow a number, oldest first, as far as the replay window has them.
 
         The first one's number tells whether the window still reached back to `after`.
         """
-        entries = await self.redis.xrange(self.keys.stream, min=f"({after}-0", count=limit)
+        entries: Any = await self.redis.xrange(self.keys.stream, min=f"({after}-0", count=limit)
         return [
-            BusMessage(int(entry_id.split(b"-")[0]), fields[b"s"].decode(), fields[b"m"]) for entry_id, fields in entries
+            BusMessage(int(entry_id.split(b"-")[0]), fields[b"s"].decode(), fields[b"m"])
+            for entry_id, fields in entries
         ]
 
     async def renew_epoch(self, seen: Position) -> str:

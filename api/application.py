@@ -23,7 +23,7 @@ def create_application(title: str, description: str, settings: Settings, lifespa
     return app
 
 
-def guard(app: FastAPI, settings: Settings) -> ASGIApp:
+def guard(app: ASGIApp, settings: Settings) -> ASGIApp:
     """The application as it is served: hosts and origins are checked before anything else looks at a request."""
     with_cors = CORSMiddleware(
         app,

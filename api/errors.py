@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -16,6 +16,16 @@ logger = logging.getLogger(__name__)
 
 # Redis that restarts on its append-only file is back within about a second.
 RETRY_AFTER_SECONDS = "1"
+
+
+class Problem(BaseModel):
+    """An error: a sentence that says what to do, or a list of the fields at fault."""
+
+    detail: str | list[dict[str, Any]]
+
+
+DETAIL: dict[str, Any] = {"model": Problem}
+"""For a route's `responses`: this status comes with a Problem."""
 
 
 def problem(status: int, detail: Any, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -7,7 +7,7 @@
 local before = load(KEYS[4])
 if not before then return 'unknown' end
 if before.run ~= ARGV[5] or not before.stop_id then return 'stale' end
-if before.stop_confirmed == '1' then return 'repeated' end
+if before.status == 'stopped' and before.stop_confirmed == '1' then return 'repeated' end
 
 local s = copy(before)
 s.status, s.stop_confirmed = 'stopped', '1'

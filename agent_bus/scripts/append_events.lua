@@ -51,6 +51,10 @@ for i = 9, #ARGV, 7 do
       if s.status == 'running' then
         s.status, changed = 'finished', true
       end
+      -- An agent that was asked to stop and reports its end has stopped, whichever way it learned of it.
+      if s.stop_confirmed == '0' then
+        s.stop_confirmed, changed = '1', true
+      end
       if owner ~= '' and owner == s.lease_owner then
         drop_lease(s)
         changed = true

@@ -6,7 +6,8 @@
 -- ARGV[6] after   the session id that the page before ended with; '' for the first page
 -- ARGV[7] score   that session's, should it be gone
 -- ARGV[8] limit
--- Returns {epoch or '', number, sessions in the index, last one's score, last one's id, session as JSON…}.
+-- Returns {epoch or '', number, sessions in the index, last one's score, last one's id (both '' if none follows),
+-- session as JSON…}.
 local start = 0
 if ARGV[6] ~= '' then
   local rank = redis.call('ZREVRANK', KEYS[6], ARGV[6])
@@ -18,7 +19,9 @@ for i = 1, #page, 2 do
   local s = load(ARGV[5] .. page[i])
   if s then found[#found + 1] = session_json(s) end
 end
+local total = redis.call('ZCARD', KEYS[6])
+local more = start + #page / 2 < total
 return {
-  redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[1]) or '0', redis.call('ZCARD', KEYS[6]),
-  page[#page] or '', page[#page - 1] or '', unpack(found)
+  redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[1]) or '0', total,
+  more and page[#page] or '', more and page[#page - 1] or '', unpack(found)
 }

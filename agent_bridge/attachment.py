@@ -1,0 +1,225 @@
+"""A bridge's conversation with Redis: holding the lease, hearing commands, sending events, telling how the run ended.
+
+It survives outages: each part tries again, and what it has to say waits.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Awaitable, Callable
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from agent_bridge.encoding import SessionIdentity
+from agent_bridge.link import LinkSettings
+from agent_bridge.outgoing import Batch, Outgoing
+from agent_bridge.state import BridgeState
+from agent_bus.bus import Bus
+from agent_bus.commands import RENEWALS_PER_LEASE, StopCommand
+from agent_bus.connection import connect
+from agent_bus.event_records import EventRecord
+from agent_bus.events import Events, Producer
+from agent_bus.keys import Keys
+from agent_bus.sessions import Sessions
+
+logger = logging.getLogger("agent_bridge")
+
+BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS = 0.05, 2.0
+
+
+class Attachment:
+    """One bridge's part in the bus, from entering to leaving. Everything here runs on the link's loop."""
+
+    def __init__(
+        self,
+        identity: SessionIdentity,
+        settings: LinkSettings,
+        start: EventRecord,
+        outgoing: Outgoing,
+        on_command: Callable[[StopCommand], None],
+        on_attached: Callable[[], None],
+    ) -> None:
+        self._session_id = identity.session_id
+        self._settings = settings
+        self._start = start
+        self._outgoing = outgoing
+        self._on_command = on_command
+        self._on_attached = on_attached
+        self._owner = secrets.token_hex(8)
+        self._state = BridgeState()
+        self._wake = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._attended = False
+        self._acknowledging: asyncio.Task[None] | None = None
+        self._redis = connect(settings.redis_url, name="bridge", retries=0, max_connections=4)
+        self._live = connect(settings.redis_url, name="bridge-control", retries=0, timeout=None, max_connections=1)
+        self._bus = Bus(self._redis, Keys(settings.namespace))
+        self._sessions = Sessions(self._bus)
+        self._events = Events(self._bus)
+
+    def wake(self) -> None:
+        """There are events to send."""
+        self._wake.set()
+
+    def acknowledge(self, closing: EventRecord) -> None:
+        """The agent has ceased as it was told to; tells Redis, once."""
+        if self._acknowledging is None and self._state.command is not None:
+            self._acknowledging = asyncio.create_task(
+                self._acknowledge(self._state.command, closing), name="bridge acknowledgement"
+            )
+
+    async def serve(self, closing: Awaitable[EventRecord]) -> None:
+        """Attaches and stays attached until `closing` gives the run's last event; then ends the run."""
+        tasks = [
+            asyncio.create_task(self._stay_attached(), name="bridge control"),
+            asyncio.create_task(self._send(), name="bridge sending"),
+        ]
+        try:
+            last = await closing
+            self._outgoing.close()
+            async with asyncio.timeout(self._settings.close_seconds):
+                await self._finish(last)
+        except TimeoutError:
+            logger.warning(
+                "redis could not be reached while session %s ended: %d events and how it ended were not told",
+                self._session_id,
+                len(self._outgoing),
+            )
+        finally:
+            if self._acknowledging is not None:
+                tasks.append(self._acknowledging)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for client in (self._redis, self._live):
+                await client.aclose()
+
+    async def _finish(self, closing: EventRecord) -> None:
+        await self._all_sent()
+        if self._state.command is None:
+            self._outgoing.put(closing)
+            self._wake.set()
+            await self._all_sent()
+        else:
+            self.acknowledge(closing)
+            assert self._acknowledging is not None
+            await asyncio.shield(self._acknowledging)
+
+    async def _stay_attached(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    await self._attend(tasks, self._live)
+            except* (RedisError, OSError) as group:
+                failures = 1 if self._attended else failures + 1
+                self._attended = False
+                if failures == 1:
+                    logger.warning("redis is away (%s); session %s waits", group.exceptions[0], self._session_id)
+            await asyncio.sleep(_backoff(failures))
+
+    async def _attend(self, tasks: asyncio.TaskGroup, live: Redis) -> None:
+        """One connection's worth of hearing commands."""
+        pubsub = live.pubsub()
+        try:
+            await pubsub.subscribe(self._bus.keys.control(self._session_id))
+            await pubsub.parse_response()
+            # Only after subscribing: a stop that was given before is in the answer, one that is given later is heard.
+            await self._renew()
+            self._attended = True
+            tasks.create_task(self._keep_renewing(), name="bridge lease")
+            while True:
+                kind, _, payload = await pubsub.parse_response()
+                if kind == b"message":
+                    self._tell(self._state.ordered(StopCommand.from_json(payload)))
+        finally:
+            await pubsub.aclose()
+
+    async def _keep_renewing(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.lease_seconds / RENEWALS_PER_LEASE)
+            await self._renew()
+
+    async def _renew(self) -> None:
+        state, seconds = self._state, self._settings.lease_seconds
+        if state.acknowledged:
+            return
+        was_superseded = state.superseded
+        if state.run is None:
+            lease = await self._sessions.enter(self._session_id, self._owner, self._start, lease_seconds=seconds)
+        else:
+            lease = await self._sessions.renew(
+                self._session_id, self._owner, state.run, self._start, lease_seconds=seconds
+            )
+        command = state.leased(lease)
+        if state.superseded and not was_superseded:
+            logger.warning("session %s was started again elsewhere; stops no longer reach this run", self._session_id)
+        self._on_attached()
+        self._progress.set()
+        self._wake.set()
+        self._tell(command)
+
+    def _tell(self, command: StopCommand | None) -> None:
+        if command is not None:
+            self._on_command(command)
+
+    async def _send(self) -> None:
+        """Sends events in order, a batch at a time, each until Redis has it."""
+        failures = 0
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._state.run is not None and (batch := self._outgoing.batch()):
+                try:
+                    await self._append(batch, self._state.run)
+                except NoScriptError:
+                    await self._teach()
+                except (RedisError, OSError) as error:
+                    failures += 1
+                    if failures == 1:
+                        logger.warning("events of session %s wait: %s", self._session_id, error)
+                    await asyncio.sleep(_backoff(failures))
+                else:
+                    failures = 0
+                    self._outgoing.sent(batch)
+                    self._progress.set()
+
+    async def _teach(self) -> None:
+        try:
+            await self._bus.load("append_events")
+        except (RedisError, OSError) as error:
+            logger.debug("redis went away again: %s", error)
+
+    async def _append(self, batch: Batch, run: str) -> None:
+        producer = Producer(run, self._owner, batch.first)
+        call = self._events.append_call(self._session_id, batch.events, producer)
+        appended = self._events.read_append(await self._redis.execute_command("EVALSHA", *call))
+        self._tell(self._state.ordered(appended.command))
+
+    async def _all_sent(self) -> None:
+        while self._state.run is None or len(self._outgoing):
+            self._progress.clear()
+            await self._progress.wait()
+
+    async def _acknowledge(self, command: StopCommand, closing: EventRecord) -> None:
+        failures = 0
+        while True:
+            try:
+                # What the agent said before it ceased comes before its end.
+                await self._all_sent()
+                outcome = await self._sessions.acknowledge_stop(command.session_id, command.run, closing)
+            except (RedisError, OSError) as error:
+                failures += 1
+                logger.warning("the end of session %s could not be told yet: %s", self._session_id, error)
+                await asyncio.sleep(_backoff(failures))
+            else:
+                self._state.acknowledged = True
+                logger.info("stop of session %s acknowledged: %s", self._session_id, outcome)
+                return
+
+
+def _backoff(failures: int) -> float:
+    delay: float = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** min(failures, 10))
+    return delay * random.uniform(0.5, 1)  # noqa: S311 - spreads bridges, hides nothing

@@ -1,0 +1,106 @@
+"""What both bridges have in common: who the session is, what is said of it, and how it ends."""
+
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from agent_bridge.encoding import SessionIdentity, content_blocks, encode
+from agent_bridge.errors import BridgeNotEntered
+from agent_bridge.link import Link, LinkSettings
+from agent_bus.commands import LEASE_SECONDS, StopCommand
+from agent_bus.discovery import NAMESPACE_VARIABLE, find_redis_url
+from agent_bus.event_records import EventRecord
+from agent_bus.keys import DEFAULT_NAMESPACE
+
+# Redis on the same machine is reached in milliseconds; an agent that has none starts a little later and goes on.
+ATTACH_SECONDS = 2.0
+
+
+class Reporting:
+    """A session's reports, from entering to leaving. Not for use by itself; see AgentBridge and BlockingAgentBridge."""
+
+    def __init__(
+        self,
+        *,
+        session_id: str | None = None,
+        session_name: str | None = None,
+        project_dir: str | os.PathLike[str] | None = None,
+        agent_name: str | None = None,
+        redis_url: str | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        """Describes the session; connects when entered.
+
+        session_id: one that exists is resumed; without one a new one is made. redis_url: else `REDIS_URL`, else the
+        redis-url file of the project. lease_seconds: how soon people see that the agent was killed.
+        """
+        own_id = session_id or str(uuid.uuid4())
+        self._identity = SessionIdentity(
+            own_id, session_name or own_id, os.fspath(project_dir) if project_dir is not None else None, agent_name
+        )
+        self._settings = LinkSettings(
+            find_redis_url(redis_url), os.environ.get(NAMESPACE_VARIABLE) or DEFAULT_NAMESPACE, lease_seconds
+        )
+        self._link: Link | None = None
+        self._command: StopCommand | None = None
+        self._ending: dict[str, Any] = {}
+
+    @property
+    def session_id(self) -> str:
+        """The session's id, given or made."""
+        return self._identity.session_id
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody wants this run to end."""
+        return self._command is not None
+
+    @property
+    def _entered(self) -> Link:
+        if self._link is None:
+            raise BridgeNotEntered
+        return self._link
+
+    def _emit(self, event_type: str, fields: Mapping[str, Any]) -> bool:
+        return self._entered.emit(encode(self._identity, event_type, fields))
+
+    def _message(self, role: Literal["user", "assistant"], content: str | Sequence[Mapping[str, Any]]) -> bool:
+        return self._emit("message", {"role": role, "content": content_blocks(content)})
+
+    def _pre_tool(self, tool_name: str, tool_input: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+        return self._emit("pre_tool", {**fields, "tool_name": tool_name, "tool_input": dict(tool_input)})
+
+    def _post_tool(
+        self,
+        tool_name: str,
+        tool_input: Mapping[str, Any],
+        tool_output: object,
+        error: str | None,
+        fields: Mapping[str, Any],
+    ) -> bool:
+        told = {"tool_name": tool_name, "tool_input": dict(tool_input), "tool_output": tool_output, "error": error}
+        return self._emit("post_tool", {**fields, **told})
+
+    def report_end(self, *, exit_code: int | None = None, reason: str | None = None, **fields: object) -> None:
+        """What the session's last event will say, instead of what leaving the block would; may be said at any time."""
+        self._ending = {**fields, "exit_code": exit_code, "reason": reason}
+
+    def _closing_event(self, error: BaseException | None) -> EventRecord:
+        """The session's last event. A stop explains the end whatever else came of it."""
+        if self._command is not None:
+            ending: dict[str, Any] = {"exit_code": None, "reason": "stopped", "command_id": self._command.command_id}
+        elif error is None:
+            ending = {"exit_code": 0, "reason": None}
+        elif isinstance(error, SystemExit):
+            ending = _system_exit(error)
+        else:
+            ending = {"exit_code": 1, "reason": f"{type(error).__name__}: {error}"}
+        ending |= {name: value for name, value in self._ending.items() if value is not None}
+        return encode(self._identity, "session_stop", ending)
+
+
+def _system_exit(error: SystemExit) -> dict[str, Any]:
+    if error.code is None or isinstance(error.code, int):
+        return {"exit_code": error.code or 0, "reason": None}
+    return {"exit_code": 1, "reason": str(error.code)}

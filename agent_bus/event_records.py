@@ -1,0 +1,26 @@
+"""Events in the form in which the scripts take them. Light enough to import into an agent's process."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One event, encoded once: its JSON object without the opening brace, so that its id can be put in front.
+
+    score: the timestamp in microseconds since 1970; it orders sessions by their creation.
+    """
+
+    event_type: str
+    timestamp: str
+    score: int
+    session_name: str
+    json_tail: bytes
+    project_dir: str = ""
+    agent_name: str = ""
+
+    def arguments(self) -> tuple[str | bytes | int, ...]:
+        """As `append_events.lua` takes them."""
+        return (
+            self.event_type, self.timestamp, self.score, self.session_name, self.project_dir, self.agent_name,
+            self.json_tail,
+        )  # fmt: skip

@@ -1,0 +1,92 @@
+"""Group commit: what arrives while Redis is busy with one round trip goes out together in the next.
+
+A write is answered when its own script has run. Nothing is ever sent twice: when a connection breaks in the middle,
+the writes under way are refused, since nobody can know whether they were accepted.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from agent_bus.bus import Argument, Bus
+from agent_bus.commands import Appended
+from agent_bus.event_records import EventRecord
+from agent_bus.events import Events
+
+# Beyond a few hundred commands a longer pipeline saves nothing more and delays its first answer.
+BATCH = 256
+# At 5,000 events/s two seconds' worth: a longer queue is an outage, and better said at once.
+MAX_WAITING = 10_000
+
+
+class WriterFull(RedisError):
+    """Redis does not keep up and the queue is full; try again shortly."""
+
+
+class EventWriter:
+    """Appends events on one connection that never sends a command again. Run `run()` as a task while it is in use."""
+
+    def __init__(self, bus: Bus, redis: Redis) -> None:
+        """`redis` must have been connected with retries=0."""
+        self._bus = bus
+        self._events = Events(bus)
+        self._redis = redis
+        self._waiting: deque[tuple[list[Argument], asyncio.Future[Appended]]] = deque()
+        self._wake = asyncio.Event()
+
+    async def append(self, session_id: str, events: Sequence[EventRecord]) -> Appended:
+        """Accepts the events. Raises RedisError when they were refused or may not have been accepted."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise WriterFull(f"{MAX_WAITING} events wait for Redis")
+        answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        self._waiting.append((self._events.append_call(session_id, events), answer))
+        self._wake.set()
+        return await answer
+
+    async def run(self) -> None:
+        """Sends what waits, until cancelled; what waits then is refused."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._waiting:
+                    batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
+                    await self._send(batch)
+        finally:
+            while self._waiting:
+                _, answer = self._waiting.popleft()
+                if not answer.done():
+                    answer.set_exception(WriterFull("shutting down"))
+
+    async def _send(self, batch: list[tuple[list[Argument], "asyncio.Future[Appended]"]]) -> None:
+        try:
+            replies = await self._execute([call for call, _ in batch])
+            unknown = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+            if unknown:
+                await self._bus.load("append_events")
+                again = await self._execute([batch[index][0] for index in unknown])
+                for index, reply in zip(unknown, again, strict=True):
+                    replies[index] = reply
+        except (RedisError, OSError) as error:
+            replies = [error] * len(batch)
+        except BaseException:
+            for _, answer in batch:
+                answer.cancel()
+            raise
+        for (_, answer), reply in zip(batch, replies, strict=True):
+            if answer.done():
+                continue
+            if isinstance(reply, Exception):
+                answer.set_exception(reply)
+            else:
+                answer.set_result(self._events.read_append(reply))
+
+    async def _execute(self, calls: list[list[Argument]]) -> list[Any]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for call in calls:
+                pipe.execute_command("EVALSHA", *call)
+            return await pipe.execute(raise_on_error=False)

@@ -1,0 +1,97 @@
+"""A session's events: accepting them and reading them back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent_bus.bus import Argument, Bus
+from agent_bus.commands import Appended, StopCommand
+from agent_bus.event_records import EventRecord
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events as JSON, oldest first. `has_more`: there are more beyond the page's far end."""
+
+    events: Sequence[bytes]
+    first_id: int | None
+    last_id: int | None
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """A bridge that counts its events, so that a batch sent twice is accepted once.
+
+    run: the run that they belong to. owner: as in its lease. first: the first event's number in its count, from 1.
+    """
+
+    run: str
+    owner: str
+    first: int
+
+
+class Events:
+    """The events of one bus."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._keys = bus.keys
+
+    def append_call(
+        self, session_id: str, events: Sequence[EventRecord], producer: Producer | None = None
+    ) -> list[Argument]:
+        """EVALSHA's arguments for `append`, so that a writer can send many in one round trip."""
+        keys = self._keys
+        source: Literal["http", "bridge"] = "bridge" if producer else "http"
+        run, owner, first = (producer.run, producer.owner, producer.first) if producer else ("", "", 0)
+        return self._bus.arguments(
+            "append_events",
+            [
+                keys.session(session_id), keys.history(session_id), keys.sessions, keys.leases,
+                keys.produced(owner) if producer else "",
+            ],
+            [
+                session_id, source, run, owner, first,
+                *(argument for event in events for argument in event.arguments()),
+            ],
+        )  # fmt: skip
+
+    @staticmethod
+    def read_append(reply: Sequence[Any]) -> Appended:
+        """What the script answered."""
+        last, command, run, accepted = reply
+        return Appended(
+            int(last) if last else None,
+            run.decode(),
+            accepted,
+            StopCommand.from_json(command) if command else None,
+        )
+
+    async def page(
+        self, session_id: str, *, limit: int, before: int | None = None, after: int | None = None
+    ) -> EventPage | None:
+        """A page of a session's events, oldest first; None for a session never heard of.
+
+        Without `after`, the newest ones (older than `before`, where given); with it, the next ones that follow.
+        """
+        low = f"({after}-0" if after is not None else "-"
+        high = f"({before}-0" if before is not None else "+"
+        history = self._keys.history(session_id)
+        async with self._bus.redis.pipeline(transaction=False) as pipe:
+            pipe.exists(self._keys.session(session_id))
+            if after is None:
+                pipe.xrevrange(history, max=high, min=low, count=limit + 1)
+            else:
+                pipe.xrange(history, min=low, max=high, count=limit + 1)
+            known, entries = await pipe.execute()
+        if not known:
+            return None
+        has_more = len(entries) > limit
+        entries = entries[:limit]
+        if after is None:
+            entries.reverse()
+        ids = [int(entry_id.split(b"-")[0]) for entry_id, _ in entries]
+        return EventPage(
+            [fields[b"e"] for _, fields in entries], ids[0] if ids else None, ids[-1] if ids else None, has_more
+        )

@@ -1,0 +1,171 @@
+"""Following the bus without gap or repeat: pub/sub gives latency, the stream gives certainty.
+
+A subscriber knows the last number it delivered. A number that skips, or a new connection, makes it read what is missing
+from the stream before it delivers anything later. When the channel has been silent for long it sends itself a probe: a
+subscription that is broken without an error looks just like silence.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from agent_bus.bus import Bus, BusMessage, Position, parse_live
+from agent_bus.sequence import Verdict, judge
+
+logger = logging.getLogger(__name__)
+
+# Silence is normal on an idle system; half a minute of it is worth one PUBLISH to know.
+PROBE_AFTER_SECONDS = 30.0
+PROBE_WAIT_SECONDS = 5.0
+# Reading the stream in parts of this size keeps one part under about a megabyte of 1 KB events.
+CHUNK = 1000
+# Under saturation the channel never runs dry; others on the loop get their turn after this many messages.
+TURN = 128
+BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS = 0.05, 2.0
+
+
+class SubscriptionSilent(RedisConnectionError):
+    """The subscriber's own probe did not come back: the subscription is broken, whatever the socket says."""
+
+
+class Subscriber:
+    """One subscription for a whole process. Run `run()` as a task; it reconnects by itself until cancelled."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        redis: Redis,
+        *,
+        deliver: Callable[[BusMessage], None],
+        start_over: Callable[[Position], None],
+        probe_after: float = PROBE_AFTER_SECONDS,
+        probe_wait: float = PROBE_WAIT_SECONDS,
+    ) -> None:
+        """Hands messages to the callbacks, in order, each once.
+
+        redis: connected with retries=0 and timeout=None. deliver: takes the next message. start_over: takes a new
+        position after which messages will follow, when what lies between can't be had any more.
+        """
+        self._bus = bus
+        self._redis = redis
+        self._deliver = deliver
+        self._start_over = start_over
+        self._probe_after = probe_after
+        self._probe_wait = probe_wait
+        self._probe_channel = bus.keys.probe(secrets.token_hex(8))
+        self._position: Position | None = None
+        self._heard = asyncio.Event()
+        self.connected = asyncio.Event()
+        """Set while messages flow."""
+
+    @property
+    def position(self) -> Position:
+        """The last message that was delivered. Only once `connected` has been set."""
+        if self._position is None:
+            raise RuntimeError("the subscriber has not been connected yet")
+        return self._position
+
+    async def run(self) -> None:
+        """Follows the bus until cancelled."""
+        failures = 0
+        while True:
+            try:
+                await self._follow()
+            except* (RedisError, OSError) as group:
+                failures = 0 if self.connected.is_set() else failures + 1
+                self.connected.clear()
+                delay = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** min(failures, 10))
+                logger.warning("bus subscription lost (%s); next try in about %.2f s", group.exceptions[0], delay)
+                await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - spreads replicas, hides nothing
+            finally:
+                self.connected.clear()
+
+    async def _follow(self) -> None:
+        # A client that pools connections would hand a broken one back; a subscription has its own and throws it away.
+        async with asyncio.TaskGroup() as tasks:
+            pubsub = self._redis.pubsub()
+            try:
+                await pubsub.subscribe(self._bus.keys.live, self._probe_channel)
+                for _ in range(2):
+                    await pubsub.parse_response()
+                await self._catch_up()
+                self.connected.set()
+                watch = tasks.create_task(self._watch(), name="bus probe")
+                try:
+                    await self._read(pubsub)
+                finally:
+                    watch.cancel()
+            finally:
+                await pubsub.aclose()
+
+    async def _read(self, pubsub: PubSub) -> None:
+        live = self._bus.keys.live.encode()
+        turn = 0
+        while True:
+            kind, channel, payload = await pubsub.parse_response()
+            self._heard.set()
+            if kind == b"message" and channel == live:
+                await self._take(payload)
+            turn += 1
+            if turn % TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _take(self, payload: bytes) -> None:
+        epoch, message = parse_live(payload)
+        verdict = judge(self.position, epoch, message.seq)
+        if verdict is Verdict.NEXT:
+            self._hand_on(message)
+        elif verdict is not Verdict.REPEAT:
+            logger.info("bus: %s at %d, standing at %d", verdict.value, message.seq, self.position.seq)
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        head = await self._bus.position()
+        if self._position is None:
+            self._position = head
+            return
+        if head.epoch == self._position.epoch and head.seq < self._position.seq:
+            epoch = await self._bus.renew_epoch(self._position)
+            logger.error("redis has lost messages that were seen before; the bus goes on in epoch %s", epoch)
+            head = await self._bus.position()
+        if head.epoch != self._position.epoch:
+            self._jump(head)
+            return
+        while self._position.seq < head.seq:
+            messages = await self._bus.read(self._position.seq, limit=CHUNK)
+            if not messages or messages[0].seq != self._position.seq + 1:
+                logger.warning("the replay window no longer reaches back to %d; starting over", self._position.seq)
+                self._jump(await self._bus.position())
+                return
+            for message in messages:
+                self._hand_on(message)
+
+    def _hand_on(self, message: BusMessage) -> None:
+        self._position = Position(self.position.epoch, message.seq)
+        self._deliver(message)
+
+    def _jump(self, head: Position) -> None:
+        self._position = head
+        self._start_over(head)
+
+    async def _watch(self) -> None:
+        while True:
+            if await self._quiet(self._probe_after):
+                await self._bus.redis.publish(self._probe_channel, b"")
+                if await self._quiet(self._probe_wait):
+                    raise SubscriptionSilent("no message and no probe came back")
+
+    async def _quiet(self, seconds: float) -> bool:
+        self._heard.clear()
+        try:
+            await asyncio.wait_for(self._heard.wait(), seconds)
+        except TimeoutError:
+            return True
+        return False

@@ -1,0 +1,59 @@
+"""The coordinator: sessions, events, blueprints and the relay, on port 8765."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, WebSocket
+from fastapi.responses import JSONResponse
+from redis.exceptions import RedisError
+
+from agent_bus.settings import Settings
+from api.application import VERSION, create_application, guard
+from api.body_limit import BodyLimit
+from api.coordinator import agents, events, sessions
+from api.coordinator.services import WithServices, open_services, services_of
+from api.coordinator.websocket import serve_browser
+from api.serving import Served
+
+DESCRIPTION = "See every agent session live, and stop one for real."
+
+
+def create_app(settings: Settings) -> Served:
+    """The application as it is served, and how its browsers are let go when it goes down."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            app.state.services = services
+            app.state.blueprints = services.blueprints
+            yield
+
+    app = create_application("Agent coordinator", DESCRIPTION, settings, lifespan)
+
+    @app.get("/health", tags=["operation"])
+    async def health() -> dict[str, str]:
+        """Whether the process is alive; `/ready` says whether it can serve."""
+        return {"status": "healthy", "service": "coordinator", "version": VERSION}
+
+    @app.get("/ready", tags=["operation"], responses={503: {"description": "Not now; the body says why"}})
+    async def ready(services: WithServices) -> JSONResponse:
+        """Whether this replica can serve: Redis answers and messages flow."""
+        try:
+            await services.bus.redis.ping()
+        except (RedisError, OSError) as error:
+            return JSONResponse({"status": "unavailable", "reason": f"Redis does not answer: {error}"}, 503)
+        if not services.relay.ready:
+            return JSONResponse({"status": "unavailable", "reason": "The bus subscription is being renewed"}, 503)
+        return JSONResponse({"status": "ready", "connections": services.relay.connections})
+
+    @app.websocket("/ws")
+    async def browser(websocket: WebSocket) -> None:
+        await serve_browser(websocket, services_of(websocket).relay, buffer_bytes=settings.ws_buffer_bytes)
+
+    for router in (events.router, sessions.router, agents.router):
+        app.include_router(router)
+
+    async def drain() -> None:
+        await app.state.services.relay.drain()
+
+    return Served(guard(BodyLimit(app, limit=settings.max_event_bytes), settings), drain)

@@ -1,0 +1,88 @@
+"""`POST /events` and `GET /events/{id}`."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+
+from agent_bus.messages import Event, StoredEvent
+from api.coordinator.ingest import InvalidEvent, parse_event
+from api.coordinator.services import WithServices
+from api.errors import DETAIL, problem
+
+router = APIRouter(tags=["events"])
+
+# One page of 1 KB events is about a megabyte; the largest one about ten.
+DEFAULT_EVENTS, MAX_EVENTS = 1000, 10_000
+LARGEST_ID = 2**53
+
+EventId = Annotated[int | None, Query(ge=0, le=LARGEST_ID)]
+
+_ACCEPTED: dict[str, Any] = {
+    "type": "object",
+    "required": ["ok", "id", "stop_requested"],
+    "properties": {"ok": {"const": True}, "id": {"type": "integer"}, "stop_requested": {"type": "boolean"}},
+}
+_PAGE: dict[str, Any] = {
+    "type": "object",
+    "required": ["events", "has_more", "next"],
+    "properties": {
+        "events": {"type": "array", "items": StoredEvent.model_json_schema()},
+        "has_more": {"type": "boolean"},
+        "next": {"type": ["integer", "null"]},
+    },
+}
+
+
+@router.post(
+    "/events",
+    summary="Report an event",
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": Event.model_json_schema()}}}
+    },
+    responses={
+        200: {"content": {"application/json": {"schema": _ACCEPTED}}},
+        413: DETAIL,
+        422: DETAIL,
+        503: DETAIL,
+    },
+)
+async def post_event(request: Request, services: WithServices) -> Response:
+    """Keeps an event and relays it. `stop_requested` tells the agent that somebody wants its run to end.
+
+    Answered once Redis has it; a 503 means that it may not have been kept.
+    """
+    try:
+        session_id, record = parse_event(await request.body())
+    except InvalidEvent as error:
+        return problem(422, error.detail)
+    appended = await services.writer.append(session_id, [record])
+    stop = b"true" if appended.command else b"false"
+    return Response(
+        b'{"ok":true,"id":%d,"stop_requested":%s}' % (appended.last_id or 0, stop), media_type="application/json"
+    )
+
+
+@router.get(
+    "/events/{session_id}",
+    summary="A session's events",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {"schema": _PAGE}}}, 404: DETAIL},
+)
+async def get_events(
+    session_id: str,
+    services: WithServices,
+    limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = DEFAULT_EVENTS,
+    before: EventId = None,
+    after: EventId = None,
+) -> Response:
+    """The newest events, oldest first. While `has_more`, pass `next` as `before` for older ones.
+
+    With `after`, the events that follow that id instead; then pass `next` as `after`.
+    """
+    page = await services.events.page(session_id, limit=limit, before=before, after=after)
+    if page is None:
+        raise HTTPException(404, f"No session {session_id!r}")
+    edge = page.first_id if after is None else page.last_id
+    tail = orjson.dumps({"has_more": page.has_more, "next": edge if page.has_more else None})
+    return Response(b'{"events":[' + b",".join(page.events) + b"]," + tail[1:], media_type="application/json")

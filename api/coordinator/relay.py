@@ -1,0 +1,267 @@
+"""From the bus to the browsers of this process.
+
+One subscription serves all of them. A connection stands at a number, as the subscriber does: it is live once it has
+caught up with the subscriber, and both are compared and joined without anything in between. So nothing is lost or
+repeated between `init` (or the replay) and the live flow, and nothing needs to be held back meanwhile.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import orjson
+from redis.asyncio import Redis
+
+from agent_bus.bus import Bus, BusMessage, Position
+from agent_bus.sessions import SessionPage, Sessions
+from agent_bus.subscriber import CHUNK, Subscriber
+from api.coordinator.cursors import encode_cursor
+
+logger = logging.getLogger(__name__)
+
+# Close codes: 4000 to 4999 are for applications (RFC 6455 section 7.4.2); 1012 is "service restart" (IANA registry).
+CAN_NOT_KEEP_UP = 4008
+"""Come back with `?since=<seq>` of the last message."""
+SERVICE_RESTART = 1012
+"""Come back, here or at another replica, with `?since=<seq>`."""
+
+# How long browsers get to take what is buffered when the process goes down.
+DRAIN_SECONDS = 3.0
+
+
+@dataclass(eq=False)
+class Outbox:
+    """What one browser has yet to be sent: bounded, in order, each message once.
+
+    sessions: the ids it asked for; empty for all. since: where it says it stands.
+    """
+
+    limit: int
+    sessions: frozenset[str] = frozenset()
+    since: int | None = None
+    epoch: str | None = None
+    seq: int = 0
+    live: bool = False
+    close_code: int | None = None
+    rejoin: asyncio.Event = field(default_factory=asyncio.Event)
+    _frames: deque[bytes] = field(default_factory=deque)
+    _size: int = 0
+    _ready: asyncio.Event = field(default_factory=asyncio.Event)
+    _empty: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wants(self, session_id: str) -> bool:
+        """Whether the browser asked for messages of this session."""
+        return not self.sessions or session_id in self.sessions
+
+    def offer(self, message: BusMessage) -> None:
+        """Takes a message unless it was taken before; a full outbox is closed instead of growing."""
+        if message.seq <= self.seq:
+            return
+        self.seq = message.seq
+        if self.wants(message.session_id):
+            self.put(message.json)
+
+    def put(self, frame: bytes) -> None:
+        """Takes a frame as it is."""
+        if self.close_code is not None:
+            return
+        # What is there decides, not what comes: an `init` or an event may by itself be larger than the limit.
+        if self._size > self.limit:
+            self._frames.clear()
+            self._size = 0
+            self.close(CAN_NOT_KEEP_UP)
+            return
+        self._frames.append(frame)
+        self._size += len(frame)
+        self._empty.clear()
+        self._ready.set()
+
+    def close(self, code: int) -> None:
+        """Ends the connection once what is buffered has been sent."""
+        self.live = False
+        if self.close_code is None:
+            self.close_code = code
+        self._ready.set()
+
+    async def take(self) -> list[bytes]:
+        """All frames that wait; none when the connection is to be closed."""
+        while not self._frames:
+            self._empty.set()
+            if self.close_code is not None:
+                return []
+            self._ready.clear()
+            await self._ready.wait()
+        frames = list(self._frames)
+        self._frames.clear()
+        self._size = 0
+        return frames
+
+    async def room(self) -> None:
+        """Waits until the browser has taken enough for a replay to go on without closing it."""
+        if self._size > self.limit // 2:
+            await self.drained()
+
+    async def drained(self) -> None:
+        """Waits until everything has been sent."""
+        if self._frames or not self._empty.is_set():
+            await self._empty.wait()
+
+
+class Relay:
+    """The browsers of one process, and whoever in it waits for a session to change."""
+
+    def __init__(self, bus: Bus, live: Redis, *, init_sessions: int) -> None:
+        """`live` is for the subscription: connected with retries=0 and timeout=None."""
+        self._bus = bus
+        self._sessions = Sessions(bus)
+        self._init_sessions = init_sessions
+        self._source = Subscriber(bus, live, deliver=self._deliver, start_over=self._start_over)
+        self._unfiltered: set[Outbox] = set()
+        self._by_session: dict[str, set[Outbox]] = {}
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._snapshot: asyncio.Task[SessionPage] | None = None
+        self._closing = False
+
+    async def run(self) -> None:
+        """Follows the bus until cancelled."""
+        await self._source.run()
+
+    @property
+    def ready(self) -> bool:
+        """Whether messages flow from Redis at this moment."""
+        return self._source.connected.is_set()
+
+    @property
+    def connections(self) -> int:
+        """How many browsers are connected."""
+        return len(self._everyone())
+
+    def _everyone(self) -> set[Outbox]:
+        return self._unfiltered.union(*self._by_session.values())
+
+    def _deliver(self, message: BusMessage) -> None:
+        for outbox in self._unfiltered:
+            if outbox.live:
+                outbox.offer(message)
+        for outbox in self._by_session.get(message.session_id, ()):
+            if outbox.live:
+                outbox.offer(message)
+        for watcher in self._watchers.get(message.session_id, ()):
+            watcher.set()
+
+    def _start_over(self, position: Position) -> None:
+        logger.warning(
+            "starting over at %d in epoch %s with %d browsers", position.seq, position.epoch, self.connections
+        )
+        for outbox in self._everyone():
+            outbox.live, outbox.since = False, None
+            outbox.rejoin.set()
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.set()
+
+    @contextmanager
+    def connected(self, outbox: Outbox) -> Iterator[None]:
+        """Counts a browser in for the length of the block."""
+        if self._closing:
+            outbox.close(SERVICE_RESTART)
+        homes = [self._by_session.setdefault(name, set()) for name in outbox.sessions] or [self._unfiltered]
+        for home in homes:
+            home.add(outbox)
+        try:
+            yield
+        finally:
+            for home in homes:
+                home.discard(outbox)
+            for name in outbox.sessions:
+                if not self._by_session.get(name):
+                    self._by_session.pop(name, None)
+
+    @contextmanager
+    def watching(self, session_id: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever something is said about the session."""
+        event = asyncio.Event()
+        watchers = self._watchers.setdefault(session_id, set())
+        watchers.add(event)
+        try:
+            yield event
+        finally:
+            watchers.discard(event)
+            if not watchers:
+                self._watchers.pop(session_id, None)
+
+    async def join(self, outbox: Outbox) -> None:
+        """Brings a browser to the live flow, and back to it whenever the flow starts over. Never returns."""
+        while True:
+            outbox.rejoin.clear()
+            await self._source.connected.wait()
+            if not await self._resume(outbox):
+                await self._begin(outbox)
+            while not self._caught_up(outbox) and not outbox.rejoin.is_set():
+                if outbox.epoch != self._source.position.epoch:
+                    # Redis lost its past and the subscriber is about to notice; it says so by `rejoin`.
+                    break
+                if not await self._replay(outbox):
+                    await self._begin(outbox)
+            await outbox.rejoin.wait()
+
+    def _caught_up(self, outbox: Outbox) -> bool:
+        # No await between the comparison and the flag: whatever the subscriber delivers next finds the browser live.
+        at = self._source.position
+        if outbox.epoch == at.epoch and outbox.seq >= at.seq:
+            outbox.live = outbox.close_code is None
+            return True
+        return False
+
+    async def _resume(self, outbox: Outbox) -> bool:
+        since, outbox.since = outbox.since, None
+        if since is None:
+            return False
+        head = await self._bus.position()
+        if since > head.seq or outbox.epoch not in (None, head.epoch):
+            return False
+        outbox.seq, outbox.epoch = since, head.epoch
+        return since == head.seq or await self._replay(outbox)
+
+    async def _replay(self, outbox: Outbox) -> bool:
+        """Sends the next messages from the stream; False if it no longer has what follows."""
+        messages = await self._bus.read(outbox.seq, limit=CHUNK)
+        if not messages or messages[0].seq != outbox.seq + 1:
+            return False
+        for message in messages:
+            await outbox.room()
+            outbox.offer(message)
+        return True
+
+    async def _begin(self, outbox: Outbox) -> None:
+        if outbox.sessions:
+            position = await self._bus.position()
+            found = [await self._sessions.get(session_id) for session_id in sorted(outbox.sessions)]
+            sessions = [session for session in found if session is not None]
+            total, cursor = len(sessions), None
+        else:
+            page = await self._page()
+            position, sessions, total, cursor = page.position, list(page.sessions), page.total, page.next
+        head = orjson.dumps({"type": "init", "seq": position.seq, "epoch": position.epoch, "total": total})
+        frame = head[:-1] + b',"next":' + orjson.dumps(cursor and encode_cursor(cursor))
+        await outbox.room()
+        outbox.seq, outbox.epoch = position.seq, position.epoch
+        outbox.put(frame + b',"sessions":[' + b",".join(sessions) + b"]}")
+
+    async def _page(self) -> SessionPage:
+        # Browsers that connect together share one snapshot; what came after it reaches each of them by number.
+        if self._snapshot is None or self._snapshot.done():
+            self._snapshot = asyncio.create_task(self._sessions.page(limit=self._init_sessions), name="init snapshot")
+        return await asyncio.shield(self._snapshot)
+
+    async def drain(self) -> None:
+        """Lets every browser take what is buffered for it and closes it with "service restart"."""
+        self._closing = True
+        everyone = self._everyone()
+        for outbox in everyone:
+            outbox.close(SERVICE_RESTART)
+        if everyone:
+            await asyncio.wait([asyncio.ensure_future(outbox.drained()) for outbox in everyone], timeout=DRAIN_SECONDS)

@@ -1,0 +1,117 @@
+"""What the coordinator's routes work with, opened for as long as the process serves."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from redis.exceptions import RedisError
+from starlette.requests import HTTPConnection
+
+from agent_bus.blueprint_folders import import_folders
+from agent_bus.blueprints import Blueprints
+from agent_bus.bus import Bus
+from agent_bus.connection import connect
+from agent_bus.event_writer import EventWriter
+from agent_bus.events import Events
+from agent_bus.sessions import Sessions
+from agent_bus.settings import Settings
+from api.background import background
+from api.coordinator.relay import Relay
+from api.coordinator.stopping import Stopper
+
+logger = logging.getLogger(__name__)
+
+# A killed agent is told of within a lease and this.
+LAPSE_INTERVAL_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One replica's parts."""
+
+    settings: Settings
+    bus: Bus
+    sessions: Sessions
+    events: Events
+    writer: EventWriter
+    relay: Relay
+    stopper: Stopper
+    blueprints: Blueprints
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Connects lazily: with Redis away the process starts all the same, refuses with 503, and heals by itself."""
+    redis = connect(settings.redis_url, name="coordinator")
+    once = connect(settings.redis_url, name="coordinator-events", retries=0, max_connections=2)
+    live = connect(settings.redis_url, name="coordinator-live", retries=0, timeout=None, max_connections=2)
+    try:
+        bus = Bus(redis, settings.keys, replay_window=settings.replay_window)
+        sessions = Sessions(bus)
+        relay = Relay(bus, live, init_sessions=settings.init_sessions)
+        services = Services(
+            settings=settings,
+            bus=bus,
+            sessions=sessions,
+            events=Events(bus),
+            writer=EventWriter(bus, once),
+            relay=relay,
+            stopper=Stopper(sessions, relay, wait_seconds=settings.stop_wait_seconds),
+            blueprints=Blueprints(bus),
+        )
+        async with background(
+            relay=relay.run(),
+            writer=services.writer.run(),
+            leases=_watch_leases(sessions),
+            blueprints=_import_blueprints(services),
+        ):
+            yield services
+    finally:
+        for client in (live, once, redis):
+            await client.aclose()
+
+
+async def _watch_leases(sessions: Sessions) -> None:
+    away = False
+    while True:
+        try:
+            await sessions.lapse_leases()
+            away = False
+        except (RedisError, OSError) as error:
+            if not away:
+                logger.warning("leases are not watched while redis is away: %s", error)
+            away = True
+        await asyncio.sleep(LAPSE_INTERVAL_SECONDS)
+
+
+async def _import_blueprints(services: Services) -> None:
+    folder = services.settings.data / "agents"
+    if not await asyncio.to_thread(folder.is_dir):
+        return
+    while True:
+        try:
+            report = await import_folders(services.blueprints, folder, only_unknown=True)
+        except (RedisError, OSError) as error:
+            logger.warning("blueprints wait for redis: %s", error)
+            await asyncio.sleep(RETRY_SECONDS)
+            continue
+        if report.created:
+            logger.info("imported blueprints: %s", ", ".join(report.created))
+        for problem in report.problems:
+            logger.warning("blueprint not imported: %s", problem)
+        return
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """The services that the lifespan opened."""
+    services = connection.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+WithServices = Annotated[Services, Depends(services_of)]

@@ -1,0 +1,98 @@
+"""Stopping agents: ask, then wait for what the bus says, holding neither a thread nor a connection meanwhile."""
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+
+from agent_bus.commands import StopOutcome
+from agent_bus.messages import Session
+from agent_bus.sessions import Sessions
+from api.coordinator.relay import Relay
+
+STOPPED = "Session stopped successfully"
+UNATTENDED = (
+    "Session marked as stopped; no agent was connected. The command stays waiting: an agent of this run that connects "
+    "later is stopped at once"
+)
+UNCONFIRMED = (
+    "The agent has been told but has not confirmed within {seconds:g} s; "
+    "its confirmation will arrive over the WebSocket when it comes"
+)
+RESTARTED = "The run that was to be stopped is over; the session has been started again meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class StopAnswer:
+    """What the client is told. `status` is the session's; success only if the run is known to be over."""
+
+    success: bool
+    status: str
+    message: str
+
+    @property
+    def http_status(self) -> int:
+        """200 when it is done, 202 when it is under way."""
+        return 200 if self.success else 202
+
+
+class Stopper:
+    """Stops sessions for one replica."""
+
+    def __init__(self, sessions: Sessions, relay: Relay, *, wait_seconds: float) -> None:
+        self._sessions = sessions
+        self._relay = relay
+        self._wait = wait_seconds
+
+    async def stop(self, session_id: str) -> StopAnswer | None:
+        """Stops a session's run; None for a session never heard of (or deleted while it was being stopped)."""
+        # Watching begins before asking, or a quick agent's confirmation would be missed.
+        with self._relay.watching(session_id) as changed:
+            request = await self._sessions.request_stop(session_id, uuid.uuid4().hex)
+            if request.outcome == "unknown":
+                return None
+            if request.outcome != "sent":
+                return _known(request.outcome, Session.model_validate_json(request.session))
+            try:
+                async with asyncio.timeout(self._wait):
+                    while (answer := await self._look(session_id, request.run)) is _PENDING:
+                        await changed.wait()
+                        changed.clear()
+            except TimeoutError:
+                answer = await self._look(session_id, request.run)
+        if answer is _PENDING:
+            return StopAnswer(False, "running", UNCONFIRMED.format(seconds=self._wait))
+        return answer
+
+    async def _look(self, session_id: str, run: str) -> StopAnswer | None:
+        found = await self._sessions.get_with_run(session_id)
+        if found is None:
+            return None
+        text, current = found
+        if current != run:
+            return StopAnswer(True, Session.model_validate_json(text).status, RESTARTED)
+        session = Session.model_validate_json(text)
+        if session.status == "running":
+            return _PENDING
+        if session.status == "stopped":
+            return StopAnswer(True, "stopped", STOPPED if session.stop_confirmed else UNATTENDED)
+        return StopAnswer(True, session.status, "Session finished by itself before it could be stopped")
+
+
+_PENDING = StopAnswer(False, "running", "")
+
+
+def _known(outcome: StopOutcome, session: Session) -> StopAnswer:
+    if outcome == "unattended":
+        return StopAnswer(True, session.status, UNATTENDED)
+    return StopAnswer(True, session.status, f"Session was already {session.status}; nothing was sent")
+
+
+def as_json(session_id: str, answer: StopAnswer) -> dict[str, object]:
+    """The answer as it goes over the wire."""
+    return {
+        "success": answer.success,
+        "ok": answer.success,
+        "session_id": session_id,
+        "status": answer.status,
+        "message": answer.message,
+    }
