@@ -1,63 +1,17 @@
 """Sessions on the scripts: the same suite on fakeredis and on a real server."""
 
 import json
-from typing import Any
 
-import orjson
 import pytest
 
-from agent_bus.bus import Bus
-from agent_bus.event_records import EventRecord
-from agent_bus.events import Events, Producer
-from agent_bus.sessions import Sessions
-from agent_bus.timestamps import now, microseconds
+from agent_bus.events import Producer
+from tests.unit.agent_bus.conftest import Driver, record
 
 
-def record(event_type: str, session_id: str = "s", **fields: Any) -> EventRecord:
-    at = fields.pop("timestamp", None) or now()
-    body = {"event_type": event_type, "session_id": session_id, "session_name": session_id, "timestamp": at} | fields
-    return EventRecord(event_type, at, microseconds(at), body["session_name"], orjson.dumps(body)[1:])
-
-
-@pytest.fixture
-def sessions(bus: Bus) -> Sessions:
-    return Sessions(bus)
-
-
-@pytest.fixture
-def events(bus: Bus) -> Events:
-    return Events(bus)
-
-
-class Driver:
-    """Appends events the way the API does, and reads sessions back."""
-
-    def __init__(self, bus: Bus) -> None:
-        self.bus, self.events, self.sessions = bus, Events(bus), Sessions(bus)
-
-    async def post(self, event_type: str, session_id: str = "s", producer: Producer | None = None, **fields: Any) -> Any:
-        await self.bus.load("append_events")
-        call = self.events.append_call(session_id, [record(event_type, session_id, **fields)], producer)
-        return self.events.read_append(await self.bus.redis.execute_command("EVALSHA", *call))
-
-    async def get(self, session_id: str = "s") -> dict[str, Any]:
-        found = await self.sessions.get(session_id)
-        assert found is not None
-        session: dict[str, Any] = json.loads(found)
-        return session
-
-    async def messages(self) -> list[dict[str, Any]]:
-        return [json.loads(message.json) for message in await self.bus.read(0, limit=1000)]
-
-
-@pytest.fixture
-def driver(bus: Bus) -> Driver:
-    return Driver(bus)
-
-
-async def test_start_creates_a_running_session_and_tells_it_before_the_event(driver: Driver) -> None:
+async def test_start_creates_a_running_session_and_tells_of_it_before_the_event(driver: Driver) -> None:
     appended = await driver.post("session_start", timestamp="2026-01-24T10:00:00+00:00")
     session = await driver.get()
+    assert session is not None
     assert session == {
         "session_id": "s", "session_name": "s", "status": "running", "created_at": "2026-01-24T10:00:00+00:00",
         "modified_at": session["modified_at"], "project_dir": None, "agent_name": None, "presence": "hooks",
@@ -69,21 +23,223 @@ async def test_start_creates_a_running_session_and_tells_it_before_the_event(dri
     assert appended.last_id == 2
 
 
+async def test_an_event_of_an_unknown_session_creates_it_running(driver: Driver) -> None:
+    await driver.post("post_tool")
+    assert await driver.status() == ("running", None)
+
+
+async def test_even_a_lost_start_and_an_early_stop_leave_a_finished_session(driver: Driver) -> None:
+    await driver.post("session_stop")
+    assert await driver.status() == ("finished", None)
+
+
+async def test_a_late_event_is_kept_and_does_not_bring_the_session_back(driver: Driver) -> None:
+    await driver.post("session_start")
+    await driver.post("session_stop")
+    await driver.post("message")
+    assert await driver.status() == ("finished", None)
+    page = await driver.events.page("s", limit=10)
+    assert page is not None
+    assert [json.loads(event)["event_type"] for event in page.events] == ["session_start", "session_stop", "message"]
+
+
+async def test_a_start_resumes_and_keeps_what_described_the_session(driver: Driver) -> None:
+    await driver.post("session_start", project_dir="/p", agent_name="a", timestamp="2026-01-24T10:00:00+00:00")
+    before = await driver.get()
+    await driver.post("session_stop")
+    await driver.post("session_start", project_dir="/q", agent_name="b", timestamp="2026-01-25T10:00:00+00:00")
+    after = await driver.get()
+    assert before is not None
+    assert after is not None
+    assert (after["status"], after["project_dir"], after["agent_name"]) == ("running", "/p", "a")
+    assert after["created_at"] == before["created_at"]
+    assert after["modified_at"] > before["modified_at"]
+
+
+async def test_stopped_is_never_turned_into_finished(driver: Driver) -> None:
+    await driver.post("session_start")
+    await driver.sessions.request_stop("s", "c")
+    await driver.post("session_stop")
+    assert await driver.status() == ("stopped", True), "the agent's own report of its end confirms the stop"
+
+
 async def test_a_stop_without_an_agent_waits_for_the_run_and_not_for_the_next(driver: Driver) -> None:
     await driver.post("session_start")
-    request = await driver.sessions.request_stop("s", "c1")
-    assert request.outcome == "unattended"
-    session = await driver.get()
-    assert (session["status"], session["stop_confirmed"], session["presence"]) == ("stopped", False, "none")
+    assert (await driver.sessions.request_stop("s", "c1")).outcome == "unattended"
+    assert await driver.status() == ("stopped", False)
     assert (await driver.post("message")).command is not None
     lease = await driver.sessions.enter("s", "b1", record("session_start"))
     assert lease.command is not None
     assert lease.command.command_id == "c1"
     assert await driver.sessions.acknowledge_stop("s", lease.run, record("session_stop")) == "stopped"
-    assert (await driver.get())["stop_confirmed"] is True
+    assert await driver.status() == ("stopped", True)
     again = await driver.sessions.enter("s", "b2", record("session_start"))
     assert again.command is None
     assert again.run != lease.run
-    assert (await driver.get())["status"] == "running"
     assert await driver.sessions.acknowledge_stop("s", lease.run, record("session_stop")) == "stale"
-    assert (await driver.get())["status"] == "running"
+    assert await driver.status() == ("running", None)
+
+
+async def test_a_connected_agent_is_told_and_the_session_runs_until_it_confirms(driver: Driver) -> None:
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    assert (await driver.sessions.request_stop("s", "c")).outcome == "sent"
+    assert await driver.status() == ("running", False)
+    renewed = await driver.sessions.renew("s", "b", lease.run, record("session_start"))
+    assert renewed.command is not None
+    assert await driver.sessions.acknowledge_stop("s", lease.run, record("session_stop")) == "stopped"
+    assert await driver.sessions.acknowledge_stop("s", lease.run, record("session_stop")) == "repeated"
+    assert await driver.status() == ("stopped", True)
+    assert [m["type"] for m in await driver.messages()] == [
+        "session_created", "event", "stop_requested", "event", "session_updated",
+    ]  # fmt: skip
+
+
+async def test_asking_twice_is_asking_once(driver: Driver) -> None:
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    await driver.sessions.request_stop("s", "first")
+    await driver.sessions.request_stop("s", "second")
+    renewed = await driver.sessions.renew("s", "b", lease.run, record("session_start"))
+    assert renewed.command is not None
+    assert renewed.command.command_id == "first"
+    assert sum(m["type"] == "stop_requested" for m in await driver.messages()) == 1
+
+
+async def test_stopping_what_is_over_or_unknown_sends_nothing(driver: Driver) -> None:
+    assert (await driver.sessions.request_stop("s", "c")).outcome == "unknown"
+    await driver.post("session_start")
+    await driver.post("session_stop")
+    before = await driver.messages()
+    assert (await driver.sessions.request_stop("s", "c")).outcome == "ended"
+    assert await driver.messages() == before
+
+
+async def test_a_killed_agents_lease_lapses_and_the_browsers_are_told_once(driver: Driver) -> None:
+    await driver.sessions.enter("s", "b", record("session_start"))
+    assert await driver.sessions.lapse_leases() == 0
+    await driver.expire_lease()
+    assert await driver.sessions.lapse_leases() == 1
+    assert await driver.sessions.lapse_leases() == 0
+    told = (await driver.messages())[-1]
+    assert (told["type"], told["session"]["presence"], told["session"]["status"]) == (
+        "session_updated",
+        "none",
+        "running",
+    )
+
+
+async def test_an_agent_killed_while_stopping_ends_stopped_without_confirmation(driver: Driver) -> None:
+    await driver.sessions.enter("s", "b", record("session_start"))
+    await driver.sessions.request_stop("s", "c")
+    await driver.expire_lease()
+    await driver.sessions.lapse_leases()
+    assert await driver.status() == ("stopped", False)
+
+
+async def test_an_agent_that_was_frozen_past_its_lease_takes_it_up_again_and_learns_of_the_stop(driver: Driver) -> None:
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    await driver.expire_lease()
+    await driver.sessions.lapse_leases()
+    assert (await driver.sessions.request_stop("s", "c")).outcome == "unattended"
+    back = await driver.sessions.renew("s", "b", lease.run, record("session_start"))
+    assert (back.outcome, back.run) == ("held", lease.run)
+    assert back.command is not None
+
+
+async def test_a_second_bridge_begins_another_run_and_the_first_is_superseded(driver: Driver) -> None:
+    first = await driver.sessions.enter("s", "b1", record("session_start"))
+    second = await driver.sessions.enter("s", "b2", record("session_start"))
+    assert first.run != second.run
+    assert (await driver.sessions.renew("s", "b1", first.run, record("session_start"))).outcome == "superseded"
+    await driver.post("session_stop", producer=Producer(first.run, "b1", 1))
+    assert await driver.status() == ("running", None), "a zombie's end is not the new run's"
+
+
+async def test_entering_again_after_a_lost_answer_is_entering_once(driver: Driver) -> None:
+    first = await driver.sessions.enter("s", "b", record("session_start"))
+    second = await driver.sessions.enter("s", "b", record("session_start"))
+    assert first.run == second.run
+    assert [m["type"] for m in await driver.messages()] == ["session_created", "event"]
+
+
+async def test_a_batch_sent_twice_is_accepted_once(driver: Driver) -> None:
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    batch = [record("message", n=n) for n in range(3)]
+    assert (await driver.append(batch, producer=Producer(lease.run, "b", 1))).accepted == 3
+    assert (await driver.append(batch, producer=Producer(lease.run, "b", 1))).accepted == 0
+    more = [*batch, record("message", n=3)]
+    assert (await driver.append(more, producer=Producer(lease.run, "b", 1))).accepted == 1
+    page = await driver.events.page("s", limit=10)
+    assert page is not None
+    assert [json.loads(event).get("n") for event in page.events] == [None, 0, 1, 2, 3]
+
+
+async def test_a_name_given_by_a_person_outlives_what_events_say(driver: Driver) -> None:
+    await driver.post("session_start")
+    await driver.post("message", session_name="from the agent")
+    assert (await driver.get() or {})["session_name"] == "from the agent"
+    await driver.sessions.patch("s", {"session_name": "from a person"})
+    await driver.post("session_start", session_name="from the agent")
+    assert (await driver.get() or {})["session_name"] == "from a person"
+
+
+async def test_patch_sets_and_clears_and_tells(driver: Driver) -> None:
+    assert await driver.sessions.patch("s", {"agent_name": "a"}) is None
+    await driver.post("session_start")
+    await driver.sessions.patch("s", {"agent_name": "a", "project_dir": "/p"})
+    await driver.sessions.patch("s", {"agent_name": None})
+    session = await driver.get() or {}
+    assert (session["agent_name"], session["project_dir"]) == (None, "/p")
+    assert (await driver.messages())[-1]["session"] == session
+
+
+async def test_delete_takes_the_history_along_and_an_event_after_it_begins_anew(driver: Driver) -> None:
+    for _ in range(3):
+        await driver.post("message", agent_name="a")
+    assert await driver.sessions.delete("s") == 3
+    assert await driver.sessions.delete("s") is None
+    assert await driver.get() is None
+    assert await driver.events.page("s", limit=1) is None
+    assert (await driver.sessions.page(limit=10, agent_name="a")).total == 0
+    await driver.post("message")
+    page = await driver.events.page("s", limit=10)
+    assert page is not None
+    assert len(page.events) == 1
+
+
+async def test_a_bridge_whose_session_was_deleted_holds_the_one_that_its_events_bring_back(driver: Driver) -> None:
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    await driver.sessions.delete("s")
+    assert (await driver.sessions.renew("s", "b", lease.run, record("session_start"))).outcome == "gone"
+    await driver.post("message", producer=Producer(lease.run, "b", 1))
+    back = await driver.sessions.renew("s", "b", lease.run, record("session_start"))
+    assert back.outcome == "held"
+    assert (await driver.get() or {})["presence"] == "connected"
+
+
+@pytest.mark.parametrize("session_id", ["*", "a:b", "é ü", "{x}", "%s%d", "-1", "a b\u2028"])
+async def test_ids_are_data(driver: Driver, session_id: str) -> None:
+    await driver.post("message", session_id)
+    await driver.post("message", "other")
+    assert (await driver.get(session_id) or {})["session_id"] == session_id
+    assert await driver.sessions.delete(session_id) == 1
+    assert await driver.get("other") is not None
+
+
+async def test_pages_go_through_all_sessions_newest_first_even_with_equal_times(driver: Driver) -> None:
+    for n in range(7):
+        await driver.post("session_start", f"s{n}", timestamp=f"2026-01-24T10:00:0{n // 2}+00:00")
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = await driver.sessions.page(limit=2, after=cursor)
+        assert page.total == 7
+        found = [json.loads(session) for session in page.sessions]
+        seen += [session["session_id"] for session in found]
+        cursor = page.next
+        if cursor is None:
+            break
+        # A session that comes in while somebody pages through must not shift what follows.
+        await driver.post("session_start", "late", timestamp="2026-02-01T10:00:00+00:00")
+        await driver.sessions.delete("late")
+    assert sorted(seen) == [f"s{n}" for n in range(7)]
+    assert [name[1] for name in seen] == sorted((name[1] for name in seen), key=lambda n: (-(int(n) // 2), -int(n)))

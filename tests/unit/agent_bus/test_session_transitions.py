@@ -1,0 +1,294 @@
+"""Any order of starts, ends, stops, leases and deaths: the scripts against a model of the contract's rules."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+from fakeredis import FakeAsyncRedis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from agent_bus.bus import Bus
+from agent_bus.commands import Lease
+from agent_bus.connection import connect
+from agent_bus.events import Producer
+from agent_bus.keys import Keys
+from tests.processes import RedisServer
+from tests.unit.agent_bus.conftest import Driver, record
+
+T = TypeVar("T")
+OWNERS = ["b1", "b2"]
+
+
+@dataclass
+class Model:
+    """One session as the contract describes it."""
+
+    status: str = "running"
+    run: int = 0
+    held: bool = False
+    owner: str | None = None
+    asked: bool = False
+    confirmed: bool = False
+    hooks: bool = False
+
+    def begin(self, run: int) -> None:
+        self.status, self.run, self.held, self.owner = "running", run, False, None
+        self.asked = self.confirmed = self.hooks = False
+
+    @property
+    def stop_confirmed(self) -> bool | None:
+        return self.confirmed if self.asked else None
+
+    @property
+    def presence(self) -> str:
+        if self.owner:
+            return "connected"
+        return "hooks" if self.status == "running" and self.hooks else "none"
+
+
+@dataclass
+class Bridge:
+    """What a bridge remembers."""
+
+    run: str = ""
+    model_run: int = 0
+    sent: int = 0
+    leases: list[Lease] = field(default_factory=list)
+
+
+class SessionMachine(RuleBasedStateMachine):
+    make_bus: Callable[[], Bus]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.model: Model | None = None
+        self.runs = 0
+        self.events = 0
+        self.bridges: dict[str, Bridge] = {}
+
+    def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(coroutine)
+
+    @initialize()
+    def open(self) -> None:
+        async def make() -> Driver:
+            return Driver(type(self).make_bus())
+
+        self.driver = self.do(make())
+
+    def teardown(self) -> None:
+        if hasattr(self, "driver"):
+            self.do(self.driver.bus.redis.aclose())
+        self.runner.close()
+
+    def new_run(self) -> int:
+        self.runs += 1
+        return self.runs
+
+    @rule(kind=st.sampled_from(["session_start", "session_stop", "message", "pre_tool"]))
+    def hook_reports(self, kind: str) -> None:
+        appended = self.do(self.driver.post(kind))
+        self.events += 1
+        model = self.model
+        if model is None:
+            model = self.model = Model(run=self.new_run(), hooks=True)
+        elif kind == "session_start" and not (model.status == "running" and model.owner and not model.asked):
+            model.begin(self.new_run())
+        model.hooks = True
+        if kind == "session_stop":
+            self.ended(model)
+        assert (appended.command is not None) == model.asked
+
+    @staticmethod
+    def ended(model: Model) -> None:
+        if model.status == "running":
+            model.status = "finished"
+        if model.asked:
+            model.confirmed = True
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def bridge_enters(self, owner: str) -> None:
+        lease = self.do(self.driver.sessions.enter("s", owner, record("session_start")))
+        model, bridge = self.model, self.bridges.setdefault(owner, Bridge())
+        if model is None:
+            model = self.model = Model(run=self.new_run())
+            self.events += 1
+        elif model.owner == owner:
+            assert lease.run == bridge.run
+        else:
+            waits = not model.held and (
+                model.status == "running" or (model.status == "stopped" and not model.confirmed)
+            )
+            if not waits:
+                model.begin(self.new_run())
+            page = self.do(self.driver.events.page("s", limit=10_000))
+            assert page is not None
+            assert len(page.events) - self.events in (0, 1)
+            self.events = len(page.events)
+        model.held, model.owner = True, owner
+        bridge.run, bridge.model_run = lease.run, model.run
+        assert lease.outcome == "held"
+        assert (lease.command is not None) == model.asked
+
+    @precondition(lambda self: self.bridges)
+    @rule(data=st.data())
+    def bridge_renews(self, data: st.DataObject) -> None:
+        owner = data.draw(st.sampled_from(sorted(self.bridges)))
+        bridge, model = self.bridges[owner], self.model
+        lease = self.do(self.driver.sessions.renew("s", owner, bridge.run, record("session_start")))
+        if model is None:
+            assert lease.outcome == "gone"
+            return
+        ours = model.run == bridge.model_run
+        if not (ours or (model.status == "running" and not model.held)) or (ours and model.owner not in (None, owner)):
+            assert lease.outcome == "superseded"
+            return
+        assert lease.outcome == "held"
+        model.held, model.owner = True, owner
+        bridge.run, bridge.model_run = lease.run, model.run
+        assert (lease.command is not None) == model.asked
+
+    @precondition(lambda self: self.bridges)
+    @rule(data=st.data(), kind=st.sampled_from(["message", "session_stop"]), twice=st.booleans())
+    def bridge_reports(self, data: st.DataObject, kind: str, twice: bool) -> None:
+        owner = data.draw(st.sampled_from(sorted(self.bridges)))
+        bridge, model = self.bridges[owner], self.model
+        producer = Producer(bridge.run, owner, bridge.sent + 1)
+        for _ in range(2 if twice else 1):
+            self.do(self.driver.post(kind, producer=producer))
+        bridge.sent += 1
+        self.events += 1
+        if model is None:
+            model = self.model = Model(run=self.new_run())
+            ours = True
+        else:
+            ours = model.run == bridge.model_run
+        if ours and kind == "session_stop":
+            self.ended(model)
+            if model.owner == owner:
+                model.owner = None
+
+    @rule()
+    def somebody_presses_stop(self) -> None:
+        request = self.do(self.driver.sessions.request_stop("s", "c"))
+        model = self.model
+        if model is None:
+            assert request.outcome == "unknown"
+        elif model.status != "running":
+            assert request.outcome == "ended"
+        else:
+            model.asked = True
+            if model.owner:
+                assert request.outcome == "sent"
+            else:
+                assert request.outcome == "unattended"
+                model.status = "stopped"
+
+    @precondition(lambda self: self.bridges)
+    @rule(data=st.data())
+    def bridge_acknowledges(self, data: st.DataObject) -> None:
+        bridge, model = self.bridges[data.draw(st.sampled_from(sorted(self.bridges)))], self.model
+        outcome = self.do(self.driver.sessions.acknowledge_stop("s", bridge.run, record("session_stop")))
+        if model is None:
+            assert outcome == "unknown"
+        elif model.run != bridge.model_run or not model.asked:
+            assert outcome == "stale"
+        elif model.status == "stopped" and model.confirmed:
+            assert outcome == "repeated"
+        else:
+            assert outcome == "stopped"
+            model.status, model.confirmed, model.owner = "stopped", True, None
+            self.events += 1
+
+    @rule()
+    def lease_lapses(self) -> None:
+        self.do(self.driver.expire_lease())
+        self.do(self.driver.sessions.lapse_leases())
+        if self.model is not None and self.model.owner:
+            self.model.owner = None
+            if self.model.status == "running" and self.model.asked:
+                self.model.status = "stopped"
+
+    @rule()
+    def somebody_deletes(self) -> None:
+        removed = self.do(self.driver.sessions.delete("s"))
+        assert removed == (None if self.model is None else self.events)
+        self.model, self.events = None, 0
+
+    @invariant()
+    def session_is_as_the_rules_say(self) -> None:
+        if not hasattr(self, "driver"):
+            return
+        session, model = self.do(self.driver.get()), self.model
+        if model is None:
+            assert session is None
+            return
+        assert session is not None
+        expected = (model.status, model.stop_confirmed, model.presence)
+        assert (session["status"], session["stop_confirmed"], session["presence"]) == expected
+
+    @invariant()
+    def browsers_have_been_told(self) -> None:
+        if not hasattr(self, "driver"):
+            return
+        messages = self.do(self.driver.messages())
+        assert [message["seq"] for message in messages] == list(range(1, len(messages) + 1))
+        told = [m for m in messages if m["type"].startswith(("session_", "stop_"))]
+        if self.model is None:
+            assert not told or told[-1]["type"] == "session_deleted"
+            return
+        last = told[-1]["session"]
+        assert (last["status"], last["stop_confirmed"]) == (self.model.status, self.model.stop_confirmed)
+
+    @invariant()
+    def indexes_hold_the_session_where_it_belongs(self) -> None:
+        if not hasattr(self, "driver"):
+            return
+        for status in ("running", "finished", "stopped"):
+            page = self.do(self.driver.sessions.page(limit=10, status=status))
+            assert page.total == (self.model is not None and self.model.status == status)
+
+    @invariant()
+    def history_is_complete_and_in_order(self) -> None:
+        if not hasattr(self, "driver") or self.model is None:
+            return
+        page = self.do(self.driver.events.page("s", limit=10_000))
+        assert page is not None
+        ids = [json.loads(event)["id"] for event in page.events]
+        assert len(ids) == self.events
+        assert ids == sorted(set(ids))
+
+
+def check(make_bus: Callable[[], Bus], examples: int) -> None:
+    machine = type("Machine", (SessionMachine,), {"make_bus": staticmethod(make_bus)})
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+def test_transitions_on_fakeredis() -> None:
+    check(lambda: Bus(FakeAsyncRedis(version=(7,)), Keys("t")), examples=40)
+
+
+def test_transitions_on_a_real_server(redis_server: RedisServer) -> None:
+    count = iter(range(10_000))
+    check(lambda: Bus(connect(redis_server.url, name="test"), Keys(f"machine-{next(count)}")), examples=60)
+
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
