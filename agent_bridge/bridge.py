@@ -110,6 +110,7 @@ class AgentBridge(Reporting):
         """Runs a coroutine that a stop cancels. Returns its result; raises SessionStopped once it has been stopped."""
         if self._command is not None:
             coroutine.close()
+            self._ceased(handled=False)
             raise SessionStopped(self._command)
         task = asyncio.create_task(coroutine, name="agent")
         self._running.add(task)

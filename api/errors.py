@@ -11,11 +11,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 logger = logging.getLogger(__name__)
 
 # Redis that restarts on its append-only file is back within about a second.
 RETRY_AFTER_SECONDS = "1"
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 class Problem(BaseModel):
@@ -38,15 +40,27 @@ def explain(error: ValidationError | RequestValidationError) -> list[dict[str, A
     return [{"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]} for item in error.errors()]
 
 
+def _allowed(app: FastAPI, request: Request) -> list[str]:
+    # The router names the methods of one route only, where several share the path.
+    def served(method: str) -> bool:
+        scope = dict(request.scope) | {"method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
+
+    return [method for method in METHODS if served(method)]
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Makes every failure of the app a JSON answer."""
 
-    async def refused(_: Request, error: Exception) -> JSONResponse:
+    async def refused(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return problem(error.status_code, error.detail, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(app, request))
+        return problem(error.status_code, error.detail, headers)
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, ValidationError | RequestValidationError)
+        assert isinstance(error, RequestValidationError)
         return problem(422, explain(error))
 
     async def redis_away(request: Request, error: Exception) -> JSONResponse:
@@ -63,7 +77,6 @@ def install_error_handlers(app: FastAPI) -> None:
 
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(ValidationError, invalid)
     app.add_exception_handler(RedisConnectionError, redis_away)
     app.add_exception_handler(RedisTimeoutError, redis_away)
     app.add_exception_handler(RedisError, redis_refused)

@@ -107,7 +107,9 @@ class RedisServer:
 class Process:
     """A part of the system as a process of its own; its output is kept for the failure message."""
 
-    def __init__(self, arguments: Sequence[str], environment: dict[str, str], log: Path, cwd: Path | None = None) -> None:
+    def __init__(
+        self, arguments: Sequence[str], environment: dict[str, str], log: Path, cwd: Path | None = None
+    ) -> None:
         self.log = log
         with log.open("ab") as output:
             self.popen = subprocess.Popen(

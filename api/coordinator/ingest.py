@@ -1,10 +1,12 @@
 """From the bytes of a `POST /events` to the record that goes to Redis: validated once, encoded once."""
 
+from pydantic import ValidationError
 from pydantic_core import from_json
 
 from agent_bus.event_records import EventRecord
 from agent_bus.messages import NAME_LENGTH, Event
 from agent_bus.timestamps import microseconds
+from api.errors import explain
 
 # Fields that the server gives; a client's own would contradict them.
 _SERVER_FIELDS = ("id", "seq")
@@ -19,7 +21,7 @@ class InvalidEvent(ValueError):
 
 
 def parse_event(body: bytes) -> tuple[str, EventRecord]:
-    """The session's id and the record. Raises InvalidEvent, or pydantic's ValidationError with the fields at fault."""
+    """The session's id and the record. Raises InvalidEvent."""
     try:
         # Strict JSON: NaN and Infinity would reach browsers, whose parsers refuse them.
         fields = from_json(body, allow_inf_nan=False)
@@ -29,7 +31,10 @@ def parse_event(body: bytes) -> tuple[str, EventRecord]:
         raise InvalidEvent("The body must be a JSON object")
     for name in _SERVER_FIELDS:
         fields.pop(name, None)
-    event = Event.model_validate(fields)
+    try:
+        event = Event.model_validate(fields)
+    except ValidationError as error:
+        raise InvalidEvent(explain(error)) from error
     encoded = event.model_dump_json().encode()
     if b"Infinity" in encoded or b"NaN" in encoded:
         _refuse_overflow(encoded)

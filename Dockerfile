@@ -1,0 +1,24 @@
+FROM python:3.12-slim AS build
+WORKDIR /source
+RUN python -m venv /opt/agent-orchestrator
+COPY pyproject.toml README.md LICENSE ./
+COPY agent_bus/ agent_bus/
+COPY api/ api/
+COPY workers/ workers/
+COPY agent_bridge/ agent_bridge/
+RUN /opt/agent-orchestrator/bin/pip install --no-cache-dir . \
+    && /opt/agent-orchestrator/bin/pip uninstall --yes pip
+
+FROM python:3.12-slim
+# A named volume takes over the owner of the folder that it is mounted on.
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin orchestrator \
+    && install --directory --owner=orchestrator --group=orchestrator /data
+COPY --from=build /opt/agent-orchestrator /opt/agent-orchestrator
+ENV PATH=/opt/agent-orchestrator/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    AGENT_ORCHESTRATOR_PROJECT_DIR=/data
+WORKDIR /data
+USER 10001:10001
+EXPOSE 8765 8766
+ENTRYPOINT ["agent-orchestrator"]
+CMD ["--help"]
