@@ -1,9 +1,10 @@
 """`POST /events` and `GET /events/{id}`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from pydantic import BaseModel
 
 from agent_bus.messages import Event, StoredEvent
 from api.coordinator.ingest import InvalidEvent, parse_event
@@ -18,34 +19,34 @@ LARGEST_ID = 2**53
 
 EventId = Annotated[int | None, Query(ge=0, le=LARGEST_ID)]
 
-_ACCEPTED: dict[str, Any] = {
-    "type": "object",
-    "required": ["ok", "id", "stop_requested"],
-    "properties": {"ok": {"const": True}, "id": {"type": "integer"}, "stop_requested": {"type": "boolean"}},
-}
-_PAGE: dict[str, Any] = {
-    "type": "object",
-    "required": ["events", "has_more", "next"],
-    "properties": {
-        "events": {"type": "array", "items": StoredEvent.model_json_schema()},
-        "has_more": {"type": "boolean"},
-        "next": {"type": ["integer", "null"]},
-    },
-}
+
+class EventAccepted(BaseModel):
+    """The event is in Redis and on its way. `stop_requested`: somebody wants the agent's run to end."""
+
+    ok: Literal[True]
+    id: int
+    stop_requested: bool
+
+
+class EventPage(BaseModel):
+    """Some of a session's events, oldest first."""
+
+    events: list[StoredEvent]
+    has_more: bool
+    next: int | None
+
+
+# The body is read as bytes and validated by hand; its schema refers to those that EventPage brings along.
+_EVENT = Event.model_json_schema(ref_template="#/components/schemas/{model}")
+_EVENT.pop("$defs", None)
 
 
 @router.post(
     "/events",
     summary="Report an event",
-    openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"schema": Event.model_json_schema()}}}
-    },
-    responses={
-        200: {"content": {"application/json": {"schema": _ACCEPTED}}},
-        413: DETAIL,
-        422: DETAIL,
-        503: DETAIL,
-    },
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _EVENT}}}},
+    response_model=EventAccepted,
+    responses={413: DETAIL, 422: DETAIL, 503: DETAIL},
 )
 async def post_event(request: Request, services: WithServices) -> Response:
     """Keeps an event and relays it. `stop_requested` tells the agent that somebody wants its run to end.
@@ -66,8 +67,8 @@ async def post_event(request: Request, services: WithServices) -> Response:
 @router.get(
     "/events/{session_id}",
     summary="A session's events",
-    response_class=Response,
-    responses={200: {"content": {"application/json": {"schema": _PAGE}}}, 404: DETAIL},
+    response_model=EventPage,
+    responses={404: DETAIL},
 )
 async def get_events(
     session_id: str,
