@@ -9,24 +9,26 @@ import random
 import secrets
 from collections.abc import Awaitable, Callable
 
-from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.exceptions import NoScriptError, RedisError
 
 from agent_bridge.encoding import SessionIdentity
-from agent_bridge.link import LinkSettings
+from agent_bridge.link import Ending, LinkSettings
 from agent_bridge.outgoing import Batch, Outgoing
 from agent_bridge.state import BridgeState
 from agent_bus.bus import Bus
 from agent_bus.commands import RENEWALS_PER_LEASE, StopCommand
-from agent_bus.connection import connect
+from agent_bus.connection import TIMEOUT_SECONDS, connect
 from agent_bus.event_records import EventRecord
 from agent_bus.events import Events, Producer
 from agent_bus.keys import Keys
 from agent_bus.sessions import Sessions
+from agent_bus.tasks import end, run_together
 
 logger = logging.getLogger("agent_bridge")
 
 BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS = 0.05, 2.0
+NEVER_ATTACHED_SECONDS = 1.0
 
 
 class Attachment:
@@ -39,14 +41,15 @@ class Attachment:
         start: EventRecord,
         outgoing: Outgoing,
         on_command: Callable[[StopCommand], None],
-        on_attached: Callable[[], None],
+        on_tried: Callable[[bool], None],
     ) -> None:
+        """on_tried: told whether the lease is held, after each attempt to take or keep it."""
         self._session_id = identity.session_id
         self._settings = settings
         self._start = start
         self._outgoing = outgoing
         self._on_command = on_command
-        self._on_attached = on_attached
+        self._on_tried = on_tried
         self._owner = secrets.token_hex(8)
         self._state = BridgeState()
         self._wake = asyncio.Event()
@@ -70,17 +73,19 @@ class Attachment:
                 self._acknowledge(self._state.command, closing), name="bridge acknowledgement"
             )
 
-    async def serve(self, closing: Awaitable[EventRecord]) -> None:
-        """Attaches and stays attached until `closing` gives the run's last event; then ends the run."""
+    async def serve(self, closing: Awaitable[Ending]) -> None:
+        """Attaches and stays attached until `closing` says how the run ended; then tells it."""
         tasks = [
             asyncio.create_task(self._stay_attached(), name="bridge control"),
             asyncio.create_task(self._send(), name="bridge sending"),
         ]
         try:
-            last = await closing
+            ending = await closing
             self._outgoing.close()
-            async with asyncio.timeout(self._settings.close_seconds):
-                await self._finish(last)
+            # A Redis that has not been there all along is not worth as long a wait.
+            patience = self._settings.close_seconds if self._state.run is not None else NEVER_ATTACHED_SECONDS
+            async with asyncio.timeout(patience):
+                await self._finish(ending)
         except TimeoutError:
             logger.warning(
                 "redis could not be reached while session %s ended: %d events and how it ended were not told",
@@ -90,52 +95,56 @@ class Attachment:
         finally:
             if self._acknowledging is not None:
                 tasks.append(self._acknowledging)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
             for client in (self._redis, self._live):
                 await client.aclose()
 
-    async def _finish(self, closing: EventRecord) -> None:
+    async def _finish(self, ending: Ending) -> None:
         await self._all_sent()
-        if self._state.command is None:
-            self._outgoing.put(closing)
-            self._wake.set()
-            await self._all_sent()
-        else:
-            self.acknowledge(closing)
+        if self._state.command is not None and ending.ceased:
+            self.acknowledge(ending.event)
             assert self._acknowledging is not None
             await asyncio.shield(self._acknowledging)
+        else:
+            self._outgoing.put(ending.event)
+            self._wake.set()
+            await self._all_sent()
 
     async def _stay_attached(self) -> None:
         failures = 0
         while True:
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    await self._attend(tasks, self._live)
-            except* (RedisError, OSError) as group:
+                await self._attend()
+            except (RedisError, OSError) as error:
+                self._on_tried(False)
                 failures = 1 if self._attended else failures + 1
                 self._attended = False
                 if failures == 1:
-                    logger.warning("redis is away (%s); session %s waits", group.exceptions[0], self._session_id)
+                    logger.warning("redis is away (%s); session %s waits", error, self._session_id)
             await asyncio.sleep(_backoff(failures))
 
-    async def _attend(self, tasks: asyncio.TaskGroup, live: Redis) -> None:
-        """One connection's worth of hearing commands."""
-        pubsub = live.pubsub()
+    async def _attend(self) -> None:
+        """One connection's worth of holding the lease and hearing commands."""
+        pubsub = self._live.pubsub()
         try:
-            await pubsub.subscribe(self._bus.keys.control(self._session_id))
-            await pubsub.parse_response()
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await pubsub.subscribe(self._bus.keys.control(self._session_id))
+                await pubsub.parse_response()
             # Only after subscribing: a stop that was given before is in the answer, one that is given later is heard.
             await self._renew()
             self._attended = True
-            tasks.create_task(self._keep_renewing(), name="bridge lease")
-            while True:
-                kind, _, payload = await pubsub.parse_response()
-                if kind == b"message":
-                    self._tell(self._state.ordered(StopCommand.from_json(payload)))
+            await run_together(bridge_lease=self._keep_renewing(), bridge_control=self._hear(pubsub))
         finally:
             await pubsub.aclose()
+
+    async def _hear(self, pubsub: PubSub) -> None:
+        while True:
+            kind, _, payload = await pubsub.parse_response()
+            if kind == b"message":
+                command = StopCommand.from_json(payload)
+                # Pressing Stop again asks an agent again that has not reacted.
+                if self._state.ordered(command) or self._state.command == command:
+                    self._on_command(command)
 
     async def _keep_renewing(self) -> None:
         while True:
@@ -156,7 +165,7 @@ class Attachment:
         command = state.leased(lease)
         if state.superseded and not was_superseded:
             logger.warning("session %s was started again elsewhere; stops no longer reach this run", self._session_id)
-        self._on_attached()
+        self._on_tried(True)
         self._progress.set()
         self._wake.set()
         self._tell(command)

@@ -38,7 +38,7 @@ class BlockingAgentBridge(Reporting):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Ends the run: sends what waits, says how it ended, and gives the lease back."""
-        self._entered.close(self._closing_event(error))
+        self._entered.close(self._how_it_ended(error))
         self._link = None
 
     def _heard(self, command: StopCommand) -> None:
@@ -70,7 +70,7 @@ class BlockingAgentBridge(Reporting):
             logger.exception("the on_stop handler of session %s failed", self.session_id)
             return
         if self._link is not None:
-            self._link.acknowledge(self._closing_event(None))
+            self._link.acknowledge(self._how_it_ended(None).event)
 
     def wait_for_stop(self, seconds: float | None = None) -> StopCommand | None:
         """Waits for a stop and returns it; None if none has come in time."""

@@ -60,7 +60,7 @@ class AgentBridge(Reporting):
 
     def _leave(self, error: BaseException | None) -> None:
         link = self._entered
-        link.close(self._closing_event(error))
+        link.close(self._how_it_ended(error))
         self._link = None
 
     def _heard(self, command: StopCommand) -> None:
@@ -104,7 +104,7 @@ class AgentBridge(Reporting):
             not handled and self._handler is not None and (self._handling is None or not self._handling.done())
         )
         if self._link is not None and not handler_busy and not self._running:
-            self._link.acknowledge(self._closing_event(None))
+            self._link.acknowledge(self._how_it_ended(None).event)
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine that a stop cancels. Returns its result; raises SessionStopped once it has been stopped."""

@@ -36,21 +36,33 @@ class LinkSettings:
     close_seconds: float = CLOSE_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: its last event, and whether the agent has ceased altogether.
+
+    If it has not, a stop stays unconfirmed and the lease is left to lapse.
+    """
+
+    event: EventRecord
+    ceased: bool = True
+
+
 class Link:
     """One bridge's thread. Its methods may be called from any thread."""
 
     def __init__(
         self, identity: SessionIdentity, settings: LinkSettings, on_command: Callable[[StopCommand], None]
     ) -> None:
-        """on_command: called in the link's thread, at most once, with a stop for the run that this bridge holds."""
+        """on_command: called in the link's thread with the stop for the run that this bridge holds, each time it is given."""
         self._identity = identity
         self._settings = settings
         self._on_command = on_command
         self._outgoing = Outgoing(lambda count: encode(identity, "events_dropped", {"count": count}))
         self._start = encode(identity, "session_start", {})
         self._started = threading.Event()
-        self._attached = threading.Event()
-        self._closing: Future[EventRecord] = Future()
+        self._tried = threading.Event()
+        self._attached = False
+        self._closing: Future[Ending] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._attachment: Attachment | None = None
         # Whether the thread has been told of events that it has not looked at yet: telling it costs a system call.
@@ -63,8 +75,13 @@ class Link:
         self._started.wait()
 
     def wait_attached(self, seconds: float) -> bool:
-        """Waits until the lease is held; False if Redis could not be reached in time (it is tried on)."""
-        return self._attached.wait(seconds)
+        """Waits until taking the lease has been tried; False if Redis was not there (it is tried again, on and on)."""
+        self._tried.wait(seconds)
+        return self._attached
+
+    def _on_tried(self, attached: bool) -> None:
+        self._attached = attached
+        self._tried.set()
 
     def emit(self, event: EventRecord) -> bool:
         """Hands an event over, without waiting; False if the buffer is full and it was dropped, or all is over."""
@@ -90,10 +107,10 @@ class Link:
 
         self._in_thread(acknowledge)
 
-    def close(self, closing: EventRecord) -> None:
+    def close(self, ending: Ending) -> None:
         """Sends what waits, says how the run ended, gives the lease back and ends the thread; waits for all of it."""
         if not self._closing.done():
-            self._closing.set_result(closing)
+            self._closing.set_result(ending)
         self._thread.join()
 
     def _in_thread(self, action: Callable[[], None]) -> None:
@@ -113,7 +130,7 @@ class Link:
             logger.exception("the bridge of session %s has failed; the agent goes on unseen", self._identity.session_id)
         finally:
             self._started.set()
-            self._attached.set()
+            self._tried.set()
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -122,6 +139,6 @@ class Link:
         from agent_bridge.attachment import Attachment
 
         self._attachment = Attachment(
-            self._identity, self._settings, self._start, self._outgoing, self._on_command, self._attached.set
+            self._identity, self._settings, self._start, self._outgoing, self._on_command, self._on_tried
         )
         await self._attachment.serve(asyncio.wrap_future(self._closing))

@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 from agent_bridge.encoding import SessionIdentity, content_blocks, encode
 from agent_bridge.errors import BridgeNotEntered
-from agent_bridge.link import Link, LinkSettings
+from agent_bridge.link import Ending, Link, LinkSettings
 from agent_bus.commands import LEASE_SECONDS, StopCommand
 from agent_bus.discovery import NAMESPACE_VARIABLE, find_redis_url
-from agent_bus.event_records import EventRecord
 from agent_bus.keys import DEFAULT_NAMESPACE
 
 # Redis on the same machine is reached in milliseconds; an agent that has none starts a little later and goes on.
@@ -45,6 +44,7 @@ class Reporting:
         self._link: Link | None = None
         self._command: StopCommand | None = None
         self._ending: dict[str, Any] = {}
+        self._has_ceased = True
 
     @property
     def session_id(self) -> str:
@@ -82,11 +82,17 @@ class Reporting:
         told = {"tool_name": tool_name, "tool_input": dict(tool_input), "tool_output": tool_output, "error": error}
         return self._emit("post_tool", {**fields, **told})
 
-    def report_end(self, *, exit_code: int | None = None, reason: str | None = None, **fields: object) -> None:
-        """What the session's last event will say, instead of what leaving the block would; may be said at any time."""
-        self._ending = {**fields, "exit_code": exit_code, "reason": reason}
+    def report_end(
+        self, *, exit_code: int | None = None, reason: str | None = None, ceased: bool = True, **fields: object
+    ) -> None:
+        """What the session's last event will say, instead of what leaving the block would; may be said at any time.
 
-    def _closing_event(self, error: BaseException | None) -> EventRecord:
+        ceased: False if something of the agent could not be ended; a stop stays unconfirmed then.
+        """
+        self._ending = {**fields, "exit_code": exit_code, "reason": reason}
+        self._has_ceased = ceased
+
+    def _how_it_ended(self, error: BaseException | None) -> Ending:
         """The session's last event. A stop explains the end whatever else came of it."""
         if self._command is not None:
             ending: dict[str, Any] = {"exit_code": None, "reason": "stopped", "command_id": self._command.command_id}
@@ -97,7 +103,11 @@ class Reporting:
         else:
             ending = {"exit_code": 1, "reason": f"{type(error).__name__}: {error}"}
         ending |= {name: value for name, value in self._ending.items() if value is not None}
-        return encode(self._identity, "session_stop", ending)
+        # A session_stop would say that it is over.
+        unfinished = self._command is not None and not self._has_ceased
+        return Ending(
+            encode(self._identity, "stop_incomplete" if unfinished else "session_stop", ending), not unfinished
+        )
 
 
 def _system_exit(error: SystemExit) -> dict[str, Any]:

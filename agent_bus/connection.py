@@ -78,14 +78,14 @@ def parse_sentinel(url: str) -> SentinelTarget:
     return SentinelTarget(hosts, service, options)
 
 
-def _options(name: str, timeout: float | None) -> dict[str, Any]:
+def _options(url: str, name: str, timeout: float | None) -> dict[str, Any]:
+    tcp = {} if urlsplit(url).scheme == "unix" else {"socket_keepalive": True}
     # RESP2 is what every supported server speaks the same way.
-    return {
+    return tcp | {
         "client_name": name,
         "protocol": 2,
         "socket_timeout": timeout,
         "socket_connect_timeout": TIMEOUT_SECONDS,
-        "socket_keepalive": True,
     }
 
 
@@ -105,7 +105,7 @@ def connect(
     """
     check_url(url)
     retry = Retry(ExponentialWithJitterBackoff(base=BACKOFF_BASE_SECONDS, cap=BACKOFF_CAP_SECONDS), retries)
-    options = _options(name, timeout) | {"retry": retry}
+    options = _options(url, name, timeout) | {"retry": retry}
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
         target = parse_sentinel(url)
         sentinel = Sentinel(target.hosts, sentinel_kwargs={"socket_timeout": TIMEOUT_SECONDS})
@@ -113,9 +113,7 @@ def connect(
             target.service, max_connections=max_connections, **(options | target.options)
         )
         return client
-    pool = BlockingConnectionPool.from_url(
-        url, max_connections=max_connections, timeout=TIMEOUT_SECONDS, **options
-    )
+    pool = BlockingConnectionPool.from_url(url, max_connections=max_connections, timeout=TIMEOUT_SECONDS, **options)
     return Redis.from_pool(pool)
 
 
@@ -123,7 +121,7 @@ def connect_threaded(url: str, *, name: str, timeout: float | None = TIMEOUT_SEC
     """A blocking client, for RQ, which has no other. Raises InvalidRedisUrl."""
     check_url(url)
     retry = ThreadRetry(ExponentialWithJitterBackoff(base=BACKOFF_BASE_SECONDS, cap=BACKOFF_CAP_SECONDS), RETRIES)
-    options = _options(name, timeout) | {"retry": retry}
+    options = _options(url, name, timeout) | {"retry": retry}
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
         target = parse_sentinel(url)
         sentinel = ThreadSentinel(target.hosts, sentinel_kwargs={"socket_timeout": TIMEOUT_SECONDS})

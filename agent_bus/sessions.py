@@ -114,9 +114,7 @@ class Sessions:
 
     async def acknowledge_stop(self, session_id: str, run: str, closing: EventRecord) -> AcknowledgementOutcome:
         """Says that the run's agent has ceased; `closing` is the run's last event."""
-        outcome = await self._bus.run(
-            "acknowledge_stop", self._own(session_id), [session_id, run, closing.json_tail]
-        )
+        outcome = await self._bus.run("acknowledge_stop", self._own(session_id), [session_id, run, closing.json_tail])
         return cast(AcknowledgementOutcome, outcome.decode())
 
     async def enter(

@@ -17,7 +17,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from agent_bus.bus import Bus, BusMessage, Position, parse_live
+from agent_bus.connection import TIMEOUT_SECONDS
 from agent_bus.sequence import Verdict, judge
+from agent_bus.tasks import run_together
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ class Subscriber:
         self._probe_wait = probe_wait
         self._probe_channel = bus.keys.probe(secrets.token_hex(8))
         self._position: Position | None = None
+        self._last: BusMessage | None = None
         self._heard = asyncio.Event()
         self.connected = asyncio.Event()
         """Set while messages flow."""
@@ -78,32 +81,28 @@ class Subscriber:
         while True:
             try:
                 await self._follow()
-            except* (RedisError, OSError) as group:
+            except (RedisError, OSError) as error:
                 failures = 0 if self.connected.is_set() else failures + 1
                 self.connected.clear()
                 delay = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** min(failures, 10))
-                logger.warning("bus subscription lost (%s); next try in about %.2f s", group.exceptions[0], delay)
+                logger.warning("bus subscription lost (%s); next try in about %.2f s", error, delay)
                 await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - spreads replicas, hides nothing
             finally:
                 self.connected.clear()
 
     async def _follow(self) -> None:
         # A client that pools connections would hand a broken one back; a subscription has its own and throws it away.
-        async with asyncio.TaskGroup() as tasks:
-            pubsub = self._redis.pubsub()
-            try:
+        pubsub = self._redis.pubsub()
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await pubsub.subscribe(self._bus.keys.live, self._probe_channel)
                 for _ in range(2):
                     await pubsub.parse_response()
-                await self._catch_up()
-                self.connected.set()
-                watch = tasks.create_task(self._watch(), name="bus probe")
-                try:
-                    await self._read(pubsub)
-                finally:
-                    watch.cancel()
-            finally:
-                await pubsub.aclose()
+            await self._catch_up()
+            self.connected.set()
+            await run_together(bus_reader=self._read(pubsub), bus_probe=self._watch())
+        finally:
+            await pubsub.aclose()
 
     async def _read(self, pubsub: PubSub) -> None:
         live = self._bus.keys.live.encode()
@@ -131,7 +130,7 @@ class Subscriber:
         if self._position is None:
             self._position = head
             return
-        if head.epoch == self._position.epoch and head.seq < self._position.seq:
+        if head.epoch == self._position.epoch and not await self._is_remembered(head):
             epoch = await self._bus.renew_epoch(self._position)
             logger.error("redis has lost messages that were seen before; the bus goes on in epoch %s", epoch)
             head = await self._bus.position()
@@ -147,8 +146,21 @@ class Subscriber:
             for message in messages:
                 self._hand_on(message)
 
+    async def _is_remembered(self, head: Position) -> bool:
+        """Whether Redis still knows the message that was delivered last, and under that number.
+
+        A Redis that came back from an older state may have given the number to another message by now.
+        """
+        if head.seq < self.position.seq:
+            return False
+        if self._last is None or self._last.seq != self.position.seq:
+            return True
+        at = await self._bus.read(self.position.seq - 1, limit=1)
+        return not at or at[0].seq != self._last.seq or at[0].json == self._last.json
+
     def _hand_on(self, message: BusMessage) -> None:
         self._position = Position(self.position.epoch, message.seq)
+        self._last = message
         self._deliver(message)
 
     def _jump(self, head: Position) -> None:
@@ -165,7 +177,8 @@ class Subscriber:
     async def _quiet(self, seconds: float) -> bool:
         self._heard.clear()
         try:
-            await asyncio.wait_for(self._heard.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
         except TimeoutError:
             return True
         return False

@@ -16,7 +16,7 @@ VERSION = "0.1.0"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_application(title: str, description: str, settings: Settings, lifespan: Lifespan) -> FastAPI:
+def create_application(title: str, description: str, lifespan: Lifespan) -> FastAPI:
     """An application without routes. Resources are opened by `lifespan`, which puts them on `app.state`."""
     app = FastAPI(title=title, description=description, version=VERSION, lifespan=lifespan)
     install_error_handlers(app)

@@ -28,7 +28,7 @@ def create_app(settings: Settings) -> Served:
             app.state.blueprints = services.blueprints
             yield
 
-    app = create_application("Agent coordinator", DESCRIPTION, settings, lifespan)
+    app = create_application("Agent coordinator", DESCRIPTION, lifespan)
 
     @app.get("/health", tags=["operation"])
     async def health() -> dict[str, str]:

@@ -52,11 +52,13 @@ class Stopper:
                 return None
             if request.outcome != "sent":
                 return _known(request.outcome, Session.model_validate_json(request.session))
+            deadline = asyncio.get_running_loop().time() + self._wait
             try:
-                async with asyncio.timeout(self._wait):
-                    while (answer := await self._look(session_id, request.run)) is _PENDING:
+                while (answer := await self._look(session_id, request.run)) is _PENDING:
+                    # Around the event alone: see agent_bus.tasks for what a time limit around Redis can do.
+                    async with asyncio.timeout_at(deadline):
                         await changed.wait()
-                        changed.clear()
+                    changed.clear()
             except TimeoutError:
                 answer = await self._look(session_id, request.run)
         if answer is _PENDING:

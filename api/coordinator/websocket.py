@@ -1,14 +1,10 @@
 """`WS /ws`: one browser, from its handshake to its close."""
 
-import asyncio
-import logging
-
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agent_bus.messages import ID_LENGTH
+from agent_bus.tasks import run_together
 from api.coordinator.relay import Outbox, Relay
-
-logger = logging.getLogger(__name__)
 
 BAD_REQUEST = 4400
 """The query can't be understood; coming back with the same one won't help."""
@@ -43,20 +39,12 @@ async def serve_browser(websocket: WebSocket, relay: Relay, *, buffer_bytes: int
         await websocket.close(BAD_REQUEST, str(error))
         return
     with relay.connected(outbox):
-        tasks = [
-            asyncio.create_task(relay.join(outbox), name="ws join"),
-            asyncio.create_task(_listen(websocket), name="ws listen"),
-            asyncio.create_task(_send(websocket, outbox), name="ws send"),
-        ]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
-            logger.error("a WebSocket connection failed", exc_info=result)
+            await run_together(
+                ws_join=relay.join(outbox), ws_listen=_listen(websocket), ws_send=_send(websocket, outbox)
+            )
+        except WebSocketDisconnect:
+            pass  # The browser left while something was being sent to it.
 
 
 async def _listen(websocket: WebSocket) -> None:

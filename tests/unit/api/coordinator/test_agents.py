@@ -8,7 +8,6 @@ from fastapi import FastAPI
 
 from agent_bus.blueprints import Blueprints
 from agent_bus.bus import Bus
-from agent_bus.settings import Settings
 from api.application import create_application
 from api.coordinator.agents import router
 
@@ -22,7 +21,7 @@ async def nothing(_: FastAPI) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def client(bus: Bus) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_application("test", "", Settings(), nothing)
+    app = create_application("test", "", nothing)
     app.state.blueprints = Blueprints(bus)
     app.include_router(router)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:

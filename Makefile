@@ -1,0 +1,84 @@
+# `make up` runs the system, `make test` proves it; each sets up first what it needs. Nothing is installed outside .venv.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Options for `agent-orchestrator up`, and for pytest: make up ARGS="--port 9000", make test ARGS="-k stop".
+ARGS ?=
+# Test processes that run side by side; 0 for one process, as a debugger needs it.
+JOBS ?= 2
+# The first of these that runs, is new enough and can make environments is used. For 3.12 and 3.11 there is a wheel that
+# brings a redis-server along; with any other, install redis-server yourself.
+PYTHONS ?= python3.12 python3.11 python3 python3.13 python3.14 python
+# These are stated when they are there, and then installed exactly.
+LOCK := $(wildcard requirements.lock)
+DEV_LOCK := $(wildcard requirements-dev.lock)
+
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help up install dev test lint format clean
+
+help:
+	@echo 'make up       run the system here until Ctrl-C; ARGS="--port 9000 --workers 2" go to agent-orchestrator up'
+	@echo 'make install  only make $(VENV), with the project in it'
+	@echo 'make test     run all tests; ARGS="-k stop" go to pytest, JOBS=0 runs one at a time'
+	@echo 'make lint     check style and types'
+	@echo 'make format   bring the code into style'
+	@echo 'make clean    remove $(VENV); data is left alone'
+
+up: $(INSTALLED)
+	@$(BIN)/agent-orchestrator up $(ARGS)
+
+install: $(INSTALLED)
+
+dev: $(INSTALLED_DEV)
+
+test: $(INSTALLED_DEV)
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+lint: $(INSTALLED_DEV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(INSTALLED_DEV)
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean:
+	rm -rf $(VENV)
+
+# The stamp files are written last: what was interrupted is done again.
+$(INSTALLED): pyproject.toml $(LOCK) | $(BIN)/python
+	@echo 'Installing the project into $(VENV) …'
+ifneq ($(LOCK),)
+	@$(PIP) --require-hashes -r $(LOCK)
+	@$(PIP) --no-deps -e .
+else
+	@$(PIP) -e .
+endif
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml $(LOCK) $(DEV_LOCK) | $(BIN)/python
+	@echo 'Installing the project and its development tools into $(VENV) …'
+ifneq ($(DEV_LOCK),)
+	@$(PIP) --require-hashes -r $(DEV_LOCK)
+	@$(PIP) --no-deps -e .
+else
+	@$(PIP) -e '.[dev]'
+endif
+	@touch $(INSTALLED) $@
+
+# Each candidate is run, for a name on PATH may be a shim that only prints an error.
+$(BIN)/python:
+	@for name in $(PYTHONS); do \
+	  $$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+	  echo "Making $(VENV) with $$($$name --version) …"; \
+	  $$name -m venv --clear $(VENV) && exit 0; \
+	  rm -rf $(VENV); \
+	done; \
+	echo 'No Python here is 3.11 or newer and has venv: install one (on Debian and Ubuntu: apt install python3 python3-venv;' >&2; \
+	echo 'with Homebrew: brew install python@3.12), or name yours: make PYTHONS=/path/to/python3' >&2; \
+	exit 1

@@ -1,0 +1,9 @@
+-- The one job that brings the tag aggregate up to date.
+
+-- Whether the caller is to enqueue a job: not while one waits in the queue, nor while another is on its way there or
+-- running. The mark expires, so that a job lost with its worker or a failed enqueuing keeps no later one away.
+local function request_job(pending, queue, ttl_ms)
+  if redis.call('LLEN', queue) > 0 then return 0 end
+  if redis.call('SET', pending, '1', 'NX', 'PX', ttl_ms) then return 1 end
+  return 0
+end

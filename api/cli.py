@@ -1,0 +1,295 @@
+"""The command line, `agent-orchestrator`. What a command needs is imported when it runs, so that `--help` is quick."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from api.cannot_start import CannotStart
+
+if TYPE_CHECKING:
+    from agent_bus.blueprints import Blueprints
+    from agent_bus.settings import Settings
+
+COORDINATOR_PORT, DOCUMENTS_PORT = 8765, 8766
+PORT = click.IntRange(1, 65535)
+ENVIRONMENT_PREFIX = "AGENT_ORCHESTRATOR_"
+
+Command = Callable[..., Any]
+
+
+class InvalidSetting(click.ClickException):
+    """The environment says something that can't be understood; like a wrong option, one line and status 2."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """Commands whose expected failures are one line on standard error and status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except CannotStart as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _project_dir(command: Command) -> Command:
+    return click.option(
+        "--project-dir",
+        type=click.Path(path_type=Path),
+        envvar="AGENT_ORCHESTRATOR_PROJECT_DIR",
+        show_envvar=True,
+        show_default="the working directory",
+        help="The project; its data lies in the folder .agent-orchestrator in it.",
+    )(command)
+
+
+def _redis_url(default: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--redis-url",
+        metavar="URL",
+        envvar="REDIS_URL",
+        show_envvar=True,
+        show_default=default,
+        help="redis://host:6379/0, rediss://… for TLS, unix:///path/to.sock, or redis+sentinel://host,host/service/0.",
+    )
+
+
+def _host(command: Command) -> Command:
+    return click.option("--host", default="127.0.0.1", help="The address to listen on.")(command)
+
+
+def _port(default: int) -> Callable[[Command], Command]:
+    return click.option("--port", type=PORT, default=default, help="The port to listen on.")
+
+
+def _both_ports(command: Command) -> Command:
+    command = click.option(
+        "--documents-port", type=PORT, default=DOCUMENTS_PORT, help="The port of the document server."
+    )(command)
+    return click.option("--port", type=PORT, default=COORDINATOR_PORT, help="The port of the coordinator.")(command)
+
+
+_of_the_project = _redis_url("the one that runs for the project, else redis://localhost:6379/0")
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100},
+    epilog="Settings for which there is no option are read from the environment; docs/operations.md lists them.",
+)
+@click.version_option(package_name="agent-orchestrator", message="%(prog)s %(version)s", prog_name="agent-orchestrator")
+def main() -> None:
+    """See every coding agent live in the browser, on every replica; lose nothing; stop one for real.
+
+    `agent-orchestrator up` runs everything in this terminal. The other commands run one part each, for more replicas or
+    under a supervisor of your own, and look after what is there.
+    """
+
+
+@main.command()
+@_project_dir
+@_host
+@_both_ports
+@_redis_url("a Redis of its own")
+@click.option("--workers", type=click.IntRange(min=0), default=1, help="How many processes work on background jobs.")
+def up(
+    project_dir: Path | None, host: str, port: int, documents_port: int, redis_url: str | None, workers: int
+) -> None:
+    """Run the whole system in this terminal until Ctrl-C.
+
+    Starts Redis (unless one is named), the coordinator, the document server and the workers; starts again what dies;
+    and stops all in order, losing nothing that was acknowledged. A second Ctrl-C hurries.
+
+    A Redis of its own keeps its data in .agent-orchestrator/redis of the project, and the next `up` has it all again.
+    While it runs, its address stands in .agent-orchestrator/redis-url, where agents on this machine find it.
+    """
+    from api import logs, terminal
+    from api.up import Layout, run
+
+    settings = load_settings(project_dir)
+    if redis_url:
+        settings = with_redis(settings, redis_url)
+    logs.configure(terminal.TerminalHandler("up"))
+    run(settings, Layout(host, port, documents_port, workers))
+
+
+@main.command()
+@_of_the_project
+@_host
+@_port(COORDINATOR_PORT)
+@_project_dir
+def coordinator(redis_url: str | None, host: str, port: int, project_dir: Path | None) -> None:
+    """Run one coordinator: sessions, events, agents and the WebSocket.
+
+    Any number may run on one Redis; browsers and agents may use whichever they like.
+    """
+    from api import listening, logs
+
+    logs.configure()
+    settings = with_redis(load_settings(project_dir), redis_url)
+    sockets = listening.bind(host, port)
+    # Loaded after the port is ours: a taken one is told at once.
+    from api.coordinator.app import create_app
+    from api.serving import serve
+
+    serve(create_app, settings, sockets)
+
+
+@main.command()
+@_of_the_project
+@_host
+@_port(DOCUMENTS_PORT)
+@_project_dir
+def documents(redis_url: str | None, host: str, port: int, project_dir: Path | None) -> None:
+    """Run one document server.
+
+    Any number may run on one Redis, if they share where the bytes go: a folder by default, or what
+    AGENT_ORCHESTRATOR_BLOB_STORE_URL names. Documents' addresses begin with DOCUMENT_SERVER_PUBLIC_URL.
+    """
+    from api import listening, logs
+    from api.addresses import public_url
+
+    logs.configure()
+    settings = with_redis(load_settings(project_dir), redis_url)
+    settings = settings.model_copy(update={"document_server_public_url": public_url(settings, host, port)})
+    sockets = listening.bind(host, port)
+    # Loaded after the port is ours: a taken one is told at once.
+    from api.documents.app import create_app
+    from api.serving import serve
+
+    serve(create_app, settings, sockets)
+
+
+@main.command()
+@_of_the_project
+@_project_dir
+def worker(redis_url: str | None, project_dir: Path | None) -> None:
+    """Run one worker for background jobs. SIGTERM lets it finish the job at hand."""
+    settings = with_redis(load_settings(project_dir), redis_url)
+    named = {"REDIS_URL": settings.redis_url, "AGENT_ORCHESTRATOR_PROJECT_DIR": str(settings.project_dir)}
+    # The API does not import workers; this process becomes one. -P keeps a project's own folder of that name out.
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "workers"], {**os.environ, **named})  # noqa: S606
+
+
+@main.command()
+@_project_dir
+@_host
+@_both_ports
+@_redis_url("the one that runs for the project, else the one that `up` would start")
+@click.pass_context
+def doctor(
+    ctx: click.Context, project_dir: Path | None, host: str, port: int, documents_port: int, redis_url: str | None
+) -> None:
+    """Look at Redis, the ports, the data folder and the workers, and say what is wrong and what to do.
+
+    Works whether the system runs or not. Ends with status 0 if all is well, and 1 otherwise.
+    """
+    from api import doctor
+
+    settings = load_settings(project_dir)
+    if redis_url:
+        settings = with_redis(settings, redis_url)
+    findings = doctor.examine(settings, redis_url, host=host, port=port, documents_port=documents_port)
+    for line in doctor.report(findings):
+        click.echo(line)
+    ctx.exit(0 if all(finding.well for finding in findings) else 1)
+
+
+@main.group()
+def agents() -> None:
+    """Bring agents' blueprints in from folders, or write them out."""
+
+
+@agents.command("import")
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_of_the_project
+@_project_dir
+@click.pass_context
+def import_agents(ctx: click.Context, folder: Path, redis_url: str | None, project_dir: Path | None) -> None:
+    """Take every agent's folder in DIR; what is there by the same name is changed.
+
+    DIR may also be a project: then the folders are those in its .agent-orchestrator/agents. Ends with status 1 if a
+    folder could not be used; the others are taken all the same.
+    """
+    from agent_bus.blueprint_folders import import_folders
+
+    settings = with_redis(load_settings(project_dir), redis_url)
+    done = _with_blueprints(settings, lambda blueprints: import_folders(blueprints, folder, only_unknown=False))
+    for what, names in (("created", done.created), ("updated", done.updated), ("unchanged", done.skipped)):
+        for name in names:
+            click.echo(f"{what} {name}")
+    for problem in done.problems:
+        click.echo(f"left out {problem}", err=True)
+    ctx.exit(1 if done.problems else 0)
+
+
+@agents.command("export")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@_of_the_project
+@_project_dir
+def export_agents(folder: Path, redis_url: str | None, project_dir: Path | None) -> None:
+    """Write every agent to a folder of its name in DIR, as `agents import` reads it.
+
+    Files of other names in these folders are left alone.
+    """
+    from agent_bus.blueprint_folders import export_folders
+
+    settings = with_redis(load_settings(project_dir), redis_url)
+    try:
+        names = _with_blueprints(settings, lambda blueprints: export_folders(blueprints, folder))
+    except OSError as error:
+        raise CannotStart(f"can't write to {error.filename or folder} ({error.strerror})") from error
+    for name in names:
+        click.echo(f"wrote {name}")
+
+
+def load_settings(project_dir: Path | None) -> "Settings":
+    """The settings of this process. Raises InvalidSetting, naming the variable."""
+    from pydantic import ValidationError
+
+    from agent_bus.settings import Settings
+
+    try:
+        return Settings(project_dir=(project_dir or Path.cwd()).resolve())
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        variable = name if name.isupper() else f"{ENVIRONMENT_PREFIX}{name.upper()}"
+        raise InvalidSetting(f"{variable}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def with_redis(settings: "Settings", redis_url: str | None) -> "Settings":
+    """The settings with the Redis to use. Raises InvalidSetting when its URL can't be understood."""
+    from agent_bus.connection import InvalidRedisUrl
+
+    try:
+        return settings.with_redis(redis_url)
+    except InvalidRedisUrl as error:
+        raise InvalidSetting(str(error)) from error
+
+
+def _with_blueprints(settings: "Settings", work: "Callable[[Blueprints], Any]") -> Any:
+    import asyncio
+
+    from agent_bus.blueprints import Blueprints
+    from agent_bus.bus import Bus
+    from agent_bus.connection import connect
+    from api import redis_check
+
+    redis_check.require(settings.redis_url)
+
+    async def run() -> Any:
+        async with connect(settings.redis_url, name="agents") as redis:
+            return await work(Blueprints(Bus(redis, settings.keys, replay_window=settings.replay_window)))
+
+    return asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main()

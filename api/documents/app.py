@@ -1,0 +1,43 @@
+"""The documents server as an application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Scope
+
+from agent_bus.blobs import BlobStoreFailed
+from agent_bus.settings import Settings
+from api.application import create_application, guard
+from api.body_limit import BodyLimit
+from api.documents import health, routes
+from api.documents.failures import blob_store_failed
+from api.documents.services import open_services
+
+DESCRIPTION = "Files that agents and people share: uploads, downloads, what describes them, and the tags in use."
+
+
+def _is_upload(scope: Scope) -> bool:
+    return bool(scope["method"] == "POST" and scope["path"] == "/documents")
+
+
+def create_documents_api(settings: Settings) -> FastAPI:
+    """The application without the guard around it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            app.state.services = services
+            yield
+
+    app = create_application("Documents", DESCRIPTION, lifespan)
+    app.include_router(health.router)
+    app.include_router(routes.router)
+    app.add_exception_handler(BlobStoreFailed, blob_store_failed)
+    app.add_middleware(BodyLimit, limit=settings.max_event_bytes, exempt=_is_upload)
+    return app
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The application as it is served. Nothing is opened before its lifespan begins."""
+    return guard(create_documents_api(settings), settings)

@@ -1,0 +1,43 @@
+"""How the documents server fails: the shape of its errors, and what each route's description says of them."""
+
+import logging
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from api.errors import problem
+
+logger = logging.getLogger(__name__)
+
+_TEXTS = {
+    400: "The request can't be read, or is addressed to a host that is not allowed",
+    403: "The page that sent this is not allowed to",
+    404: "There is no such document",
+    408: "The body stalled",
+    412: "The document is not in a version that `If-Match` names",
+    413: "The body is too large; the detail names the limit",
+    415: "The body is not of the type that the route takes",
+    416: "The document has no such bytes",
+    422: "Something in the request is not valid; the detail says what",
+    500: "The document's bytes are missing",
+    503: "Redis or the blob store is not reachable; try again",
+}
+
+
+class Problem(BaseModel):
+    """An error: a sentence, or a list of what was wrong and where."""
+
+    detail: str | list[dict[str, Any]]
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The description of a route's errors, beside those that every route has."""
+    return {status: {"model": Problem, "description": _TEXTS[status]} for status in (400, *statuses, 503)}
+
+
+async def blob_store_failed(request: Request, error: Exception) -> JSONResponse:
+    """The answer when the blob store can't be used; its log entry has the cause."""
+    logger.error("blob store failed in %s %s", request.method, request.url.path, exc_info=error)
+    return problem(503, "The blob store is not reachable; try again shortly", {"Retry-After": "1"})

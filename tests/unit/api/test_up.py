@@ -1,0 +1,97 @@
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent_bus.settings import Settings
+from api.cannot_start import CannotStart
+from api.embedded_redis import prepare
+from api.up import Layout, System, check_ports, programs, unless
+from tests.processes import free_port
+
+LAYOUT = Layout("127.0.0.1", 8765, 8766, workers=1)
+
+
+@pytest.fixture(autouse=True)
+def short_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where sockets go whose paths are too long, as tests' folders often make them; removed with what is in it."""
+    with tempfile.TemporaryDirectory(prefix="ao-", dir="/tmp") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name in ("REDIS_URL", "DOCUMENT_SERVER_PUBLIC_URL", "CORS_ORIGINS"):
+        monkeypatch.delenv(name, raising=False)
+    settings = Settings(project_dir=tmp_path)
+    return settings.model_copy(update={"redis_url": "redis://:secret@host:6379/0"})
+
+
+def test_servers_are_stopped_before_workers_and_these_before_redis(settings: Settings, tmp_path: Path) -> None:
+    coordinator, documents, (worker,) = programs(settings, LAYOUT)
+    redis = prepare(tmp_path).program
+    assert coordinator.stop_order == documents.stop_order < worker.stop_order < redis.stop_order
+
+
+def test_the_redis_url_is_handed_down_where_only_this_user_sees_it(settings: Settings) -> None:
+    coordinator, documents, workers = programs(settings, LAYOUT)
+    for program in (coordinator, documents, *workers):
+        assert program.environment["REDIS_URL"] == settings.redis_url
+        assert "secret" not in " ".join(program.argv)
+
+
+def test_a_projects_own_packages_are_not_taken_for_ours(settings: Settings) -> None:
+    coordinator, documents, workers = programs(settings, LAYOUT)
+    assert {program.argv[:2] for program in (coordinator, documents, *workers)} == {(sys.executable, "-P")}
+
+
+def test_the_dashboard_may_use_the_document_server(settings: Settings) -> None:
+    _, documents, _ = programs(settings, Layout("127.0.0.1", 9001, 9002, workers=1))
+    origins = documents.environment["CORS_ORIGINS"].split(",")
+    assert origins == [*settings.cors_origins, "http://localhost:9001", "http://127.0.0.1:9001"]
+    assert documents.environment["DOCUMENT_SERVER_PUBLIC_URL"] == "http://localhost:9002"
+
+
+@pytest.mark.parametrize(("workers", "names"), [(0, []), (1, ["worker"]), (2, ["worker-1", "worker-2"])])
+def test_there_are_as_many_workers_as_asked_for(settings: Settings, workers: int, names: list[str]) -> None:
+    _, _, made = programs(settings, Layout("127.0.0.1", 1, 2, workers))
+    assert [program.name for program in made] == names
+
+
+def test_one_port_for_both_servers_is_refused() -> None:
+    port = free_port()
+    with pytest.raises(CannotStart, match=f"port {port} is given twice"):
+        check_ports(Layout("127.0.0.1", port, port, workers=1))
+
+
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("0.0.0.0", True)])  # noqa: S104 - nothing is bound
+def test_the_banner_says_where_everything_is(settings: Settings, host: str, warned: bool) -> None:
+    banner = System(settings, Layout(host, 8765, 8766, 1), None, "redis 7.2.4 at redis://:***@host:6379/0").banner()
+    for told in ("http://localhost:8765/docs", "ws://localhost:8765/ws", "http://localhost:8766", str(settings.data)):
+        assert told in banner
+    assert "secret" not in banner
+    assert ("other machines can reach it" in banner) is warned
+
+
+async def work(end: Callable[[], None]) -> None:
+    end()
+
+
+async def test_work_is_done_unless_a_stop_comes_first() -> None:
+    stop, done = asyncio.Event(), []
+    assert await unless(stop, work(lambda: done.append(1)))
+    assert done == [1]
+    stop.set()
+    assert not await unless(stop, asyncio.Event().wait())
+
+
+async def test_what_the_work_raises_is_raised() -> None:
+    def fail() -> None:
+        raise CannotStart("this is why")
+
+    with pytest.raises(CannotStart, match="this is why"):
+        await unless(asyncio.Event(), work(fail))

@@ -1,0 +1,66 @@
+import threading
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis as ThreadRedis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from agent_bus.connection import connect_threaded
+from agent_bus.jobs import JOBS, MAINTENANCE, MATERIALISE_TAGS, TAGS, enqueue, queue_key, queue_name
+from agent_bus.keys import Keys
+from tests.processes import RedisServer
+from workers import worker as worker_module
+from workers.worker import LOOK_UP_SECONDS, DocumentsWorker
+
+PERIODIC = [job for job in JOBS if job.every_seconds is not None]
+
+
+@pytest.fixture
+def connection(redis_server: RedisServer) -> Iterator[ThreadRedis]:
+    client = connect_threaded(redis_server.url, name="test")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def worker(connection: ThreadRedis, keys: Keys) -> DocumentsWorker:
+    return DocumentsWorker(connection, keys, threading.Event())
+
+
+def test_periodic_jobs_are_enqueued_once_however_many_workers(
+    connection: ThreadRedis, keys: Keys, worker: DocumentsWorker
+) -> None:
+    for each in (worker, DocumentsWorker(connection, keys, threading.Event())):
+        each.run_maintenance_tasks()
+    assert connection.llen(queue_key(keys, MAINTENANCE)) == len(PERIODIC)
+    connection.delete(keys.due(PERIODIC[0].name))
+    worker.run_maintenance_tasks()
+    assert connection.llen(queue_key(keys, MAINTENANCE)) == len(PERIODIC) + 1
+
+
+def test_a_periodic_job_that_could_not_be_enqueued_stays_due(
+    connection: ThreadRedis, keys: Keys, worker: DocumentsWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RedisConnectionError("away")
+
+    monkeypatch.setattr(worker_module, "enqueue", fail)
+    with pytest.raises(RedisConnectionError):
+        worker.run_maintenance_tasks()
+    assert not any(connection.exists(keys.due(job.name)) for job in PERIODIC)
+
+
+def test_a_retry_whose_time_has_come_is_enqueued(connection: ThreadRedis, keys: Keys, worker: DocumentsWorker) -> None:
+    job_id = enqueue(connection, keys, MATERIALISE_TAGS)
+    connection.delete(queue_key(keys, TAGS))
+    connection.zadd(f"rq:scheduled:{queue_name(keys, TAGS)}", {job_id: 1})
+    worker.run_maintenance_tasks()
+    assert connection.lrange(queue_key(keys, TAGS), 0, -1) == [job_id.encode()]
+
+
+def test_aggregates_come_before_maintenance_and_names_are_unique(
+    connection: ThreadRedis, keys: Keys, worker: DocumentsWorker
+) -> None:
+    assert worker.queue_names() == [queue_name(keys, TAGS), queue_name(keys, MAINTENANCE)]
+    assert worker.name != DocumentsWorker(connection, keys, threading.Event()).name
+    assert worker.dequeue_timeout == LOOK_UP_SECONDS

@@ -1,0 +1,61 @@
+"""The jobs, by the names that `agent_bus.jobs` lists. Each runs in a process of its own and opens what it needs."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from agent_bus.blobs import Blobs
+from agent_bus.bus import Bus
+from agent_bus.connection import connect
+from agent_bus.document_index import DocumentIndex
+from agent_bus.settings import Settings
+from agent_bus.tags import TagAggregate
+from workers.orphans import remove_orphans
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def _open_bus(settings: Settings) -> AsyncIterator[Bus]:
+    redis = connect(settings.redis_url, name="worker-job")
+    try:
+        yield Bus(redis, settings.keys, replay_window=settings.replay_window)
+    finally:
+        await redis.aclose()
+
+
+def materialise_tags() -> None:
+    """Counts the tags and stores the aggregate. Raises RedisError."""
+
+    async def run() -> None:
+        async with _open_bus(Settings().with_redis()) as bus:
+            rounds = await TagAggregate(bus).materialise()
+            logger.debug("tags materialised in %d rounds", rounds)
+
+    asyncio.run(run())
+
+
+def rebuild_index() -> None:
+    """Makes the indexes say what the documents say. Raises RedisError."""
+
+    async def run() -> None:
+        async with _open_bus(Settings().with_redis()) as bus:
+            wrong = await DocumentIndex(bus).rebuild()
+            if wrong:
+                logger.warning("%d entries of the documents' indexes were wrong and are repaired", wrong)
+
+    asyncio.run(run())
+
+
+def remove_orphaned_blobs() -> None:
+    """Removes bytes that belong to no document. Raises RedisError, BlobStoreFailed or TooManyOrphans."""
+
+    async def run() -> None:
+        settings = Settings().with_redis()
+        async with _open_bus(settings) as bus:
+            removed = await remove_orphans(bus, Blobs.from_settings(settings))
+            if removed:
+                logger.info("removed the bytes of %d uploads and documents that are no more", removed)
+
+    asyncio.run(run())

@@ -1,0 +1,87 @@
+"""RQ's worker as we run it: our jobs only, JSON only, and periodic work without a scheduler process."""
+
+import logging
+import os
+import socket
+import threading
+import uuid
+from types import FrameType
+from typing import Any
+
+from redis import Redis as ThreadRedis
+from rq import Worker
+from rq.scheduler import RQScheduler
+from rq.utils import now
+
+from agent_bus.jobs import JOB_MONITORING_SECONDS, JOBS, SERIALIZER, KnownJob, enqueue, queue_names
+from agent_bus.keys import Keys
+
+logger = logging.getLogger(__name__)
+
+# RQ waits for a job for its worker's lifetime less 15 s: a waiting worker looks up, and speaks, this often.
+LOOK_UP_SECONDS = 5
+WORKER_TTL_SECONDS = 15 + LOOK_UP_SECONDS
+# Abandoned jobs are found this often.
+CLEANING_SECONDS = 60.0
+
+
+class DocumentsWorker(Worker):
+    """A worker of one namespace, named for its host and process.
+
+    Whenever it looks up, it also enqueues the retries and the periodic jobs whose time has come; guarded in Redis, so
+    that one of many workers does. RQ would fork a scheduler for that, which outlives a killed worker.
+    """
+
+    def __init__(self, connection: ThreadRedis, keys: Keys, stop_requested: threading.Event) -> None:
+        super().__init__(
+            queue_names(keys),
+            name=f"{keys.namespace}-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
+            connection=connection,
+            job_class=KnownJob,
+            serializer=SERIALIZER,
+            worker_ttl=WORKER_TTL_SECONDS,
+            maintenance_interval=LOOK_UP_SECONDS,
+            job_monitoring_interval=JOB_MONITORING_SECONDS,
+            log_job_description=False,
+        )
+        self._keys = keys
+        self._requested = stop_requested
+        self._cleaned_at = 0.0
+        self._retries = RQScheduler(
+            self.queues, connection=connection, serializer=SERIALIZER, logging_level=logging.WARNING
+        )
+
+    def run_maintenance_tasks(self) -> None:
+        """Looks after retries, periodic jobs, and now and then after abandoned jobs."""
+        self._enqueue_retries()
+        self._enqueue_due()
+        moment = now()
+        if moment.timestamp() - self._cleaned_at >= CLEANING_SECONDS:
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]  # RQ is typed in part
+            self._cleaned_at = moment.timestamp()
+        self.last_cleaned_at = moment  # type: ignore[assignment]  # RQ gives it None first
+
+    def _enqueue_retries(self) -> None:
+        if not self._retries.acquire_locks():
+            return
+        try:
+            self._retries.enqueue_scheduled_jobs()
+        finally:
+            self._retries.release_locks()
+
+    def _enqueue_due(self) -> None:
+        for job in JOBS:
+            if job.every_seconds is None:
+                continue
+            key = self._keys.due(job.name)
+            if self.connection.set(key, self.name, nx=True, ex=job.every_seconds):
+                try:
+                    enqueue(self.connection, self._keys, job)
+                except BaseException:
+                    self.connection.delete(key)
+                    raise
+
+    def request_stop(self, signum: Any, frame: FrameType | None) -> None:
+        """Ends the worker once the job that it is at is done."""
+        self._requested.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
