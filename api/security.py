@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.errors import problem
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# 4403: the application's "forbidden"; not worth coming back. (4000 to 4999 are for applications, RFC 6455 section 7.4.2.)
+# 4403: the application's "forbidden"; not worth coming back. (RFC 6455 section 7.4.2 leaves 4000 to 4999 to us.)
 FORBIDDEN_ORIGIN = 4403
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from agent_bus.connection import redact
 from agent_bus.settings import LOOPBACK_HOSTS, Settings
+from agent_bus.tasks import end
 from api import embedded_redis, health, listening, project_folder, redis_check, terminal
 from api.addresses import base_url, public_url
 from api.cannot_start import CannotStart

@@ -1,5 +1,7 @@
 """`WS /ws`: one browser, from its handshake to its close."""
 
+from contextlib import suppress
+
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agent_bus.messages import ID_LENGTH
@@ -39,12 +41,11 @@ async def serve_browser(websocket: WebSocket, relay: Relay, *, buffer_bytes: int
         await websocket.close(BAD_REQUEST, str(error))
         return
     with relay.connected(outbox):
-        try:
+        # A browser may leave while something is being sent to it.
+        with suppress(WebSocketDisconnect):
             await run_together(
                 ws_join=relay.join(outbox), ws_listen=_listen(websocket), ws_send=_send(websocket, outbox)
             )
-        except WebSocketDisconnect:
-            pass  # The browser left while something was being sent to it.
 
 
 async def _listen(websocket: WebSocket) -> None:

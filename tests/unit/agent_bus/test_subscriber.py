@@ -1,17 +1,22 @@
 """Following the bus: every message once and in order, or starting over when something can't be had."""
 
 import asyncio
+import itertools
+import sys
+import time
+import uuid
 from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis.asyncio.client import PubSub
 
 from agent_bus.bus import Bus, Position
-from agent_bus.connection import TIMEOUT_SECONDS
+from agent_bus.connection import TIMEOUT_SECONDS, connect
 from agent_bus.keys import Keys
 from tests.processes import RedisServer
-from tests.unit.live import Follower, emit, eventually
+from tests.unit.live import DEADLINE_SECONDS, Follower, emit, eventually
 from tests.unit.proxy import Proxy
 
 
@@ -126,7 +131,8 @@ async def test_a_redis_that_lost_everything_makes_it_start_over_at_the_next_mess
         await eventually(lambda: follower.started_over, "starting over")
         await emit(real_bus)
         await eventually(lambda: len(follower.messages) == 4, "the flow to go on")
-    assert follower.heard == [1, 2, 3, Position("newborn", 1), 2]
+        new = await real_bus.position()
+    assert follower.heard == [1, 2, 3, Position(new.epoch, 1), 2]
 
 
 async def test_a_redis_that_lost_everything_is_noticed_on_a_reconnect_without_any_message(
@@ -184,19 +190,43 @@ async def test_two_readers_of_a_lost_past_agree_on_the_new_epoch(real_bus: Bus, 
     assert len(first.started_over) == 1
 
 
-async def test_an_idle_subscription_hears_its_own_probes_and_stays(real_bus: Bus, proxy: Proxy) -> None:
-    """A probe that comes back before PUBLISH has been answered counts as well."""
-    follower = Follower(real_bus, proxy.url, probe_after=0.01, probe_wait=1.0)
-    async with follower.running():
-        watched = follower.subscriber._probe_channel
-        probes = 0
-        async with real_bus.redis.pubsub() as listener:
-            await listener.subscribe(watched)
-            while probes < 20:
-                message = await listener.get_message(ignore_subscribe_messages=True, timeout=5.0)
-                assert message is not None or follower.subscriber.connected.is_set()
-                probes += message is not None
-        assert proxy.accepted == 1
+@pytest.mark.xfail(strict=True, reason="finding: a probe that is heard before PUBLISH is answered is forgotten")
+async def test_a_probe_that_is_heard_before_its_publishing_is_answered_counts(
+    real_bus: Bus, redis_server: RedisServer, proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = connect(proxy.url, name="test-slow")
+    follower = Follower(Bus(slow, real_bus.keys), redis_server.url, probe_after=0.01, probe_wait=0.1)
+    listener = real_bus.redis.pubsub()
+    async with follower.running(), slow, listener:
+        await listener.subscribe(follower.subscriber._probe_channel)
+        for _ in range(20):
+            await eventually_heard(listener)
+    assert "subscription lost" not in caplog.text
+
+
+async def eventually_heard(listener: PubSub) -> None:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while await listener.get_message(ignore_subscribe_messages=True, timeout=1.0) is None:
+            pass
+
+
+@pytest.mark.xfail(
+    strict=sys.version_info < (3, 12), reason="finding: wait_for of Python 3.11 swallows a cancellation that meets news"
+)
+async def test_the_watch_can_be_cancelled_while_news_arrive(follower: Follower) -> None:
+    """Else a connection that breaks right after a message is replaced half a minute later, and so is shutdown."""
+    for ticks in range(4):
+        waiting = asyncio.create_task(follower.subscriber._quiet(0.2))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        follower.subscriber._heard.set()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        if not waiting.done():
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            assert waiting.cancelled()
+    await follower.live.aclose()
 
 
 async def test_a_subscription_that_is_silently_broken_is_noticed_and_replaced(
@@ -216,7 +246,6 @@ async def test_a_subscription_that_is_silently_broken_is_noticed_and_replaced(
     assert proxy.accepted >= 2
 
 
-@pytest.mark.xfail(strict=True, reason="finding: subscribing waits for ever for an answer to the handshake")
 async def test_a_connection_that_is_never_answered_is_given_up(real_bus: Bus, proxy: Proxy) -> None:
     follower = Follower(real_bus, proxy.url)
     proxy.blackhole_next = True
@@ -239,7 +268,6 @@ async def test_a_busy_live_channel_lets_others_on_the_loop_have_their_turn(real_
         await follower.hears(1)
 
 
-@pytest.mark.xfail(strict=True, reason="finding: numbers given anew before a reader reconnects pass for the old ones")
 async def test_numbers_given_anew_after_a_failover_do_not_pass_for_those_that_were_seen(
     real_bus: Bus, proxy: Proxy
 ) -> None:
@@ -262,6 +290,27 @@ async def test_numbers_given_anew_after_a_failover_do_not_pass_for_those_that_we
     assert follower.started_over or [message.seq for message in new] == [4, 5, 6]
 
 
+@pytest.mark.xfail(strict=True, reason="finding: _jump keeps the last message of the past that was left")
+async def test_a_new_epoch_is_begun_once_and_not_at_every_reconnect(real_bus: Bus, proxy: Proxy) -> None:
+    keys = real_bus.keys
+    follower = Follower(real_bus, proxy.url)
+    async with follower.running():
+        for _ in range(2):
+            await emit(real_bus, rest='"past":"lost"}')
+        await follower.hears(1, 2)
+        proxy.go_down()
+        await eventually(lambda: not follower.subscriber.connected.is_set(), "the loss to be noticed")
+        await real_bus.redis.delete(keys.stream)
+        await real_bus.redis.set(keys.counter, 1)
+        await emit(real_bus, rest='"past":"new"}')
+        for _ in range(3):
+            proxy.come_back()
+            await eventually(follower.subscriber.connected.is_set, "the reconnect")
+            proxy.go_down()
+            await eventually(lambda: not follower.subscriber.connected.is_set(), "the loss to be noticed")
+    assert len(follower.started_over) == 1
+
+
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("emit"), st.integers(1, 4)),
@@ -279,11 +328,10 @@ steps = st.lists(
 async def test_on_a_real_server_every_message_comes_once_in_order_or_it_starts_over(
     redis_server: RedisServer, real_bus: Bus, steps: list[tuple[str, int]]
 ) -> None:
-    bus = Bus(real_bus.redis, Keys(f"{real_bus.keys.namespace}-{id(steps)}"))
-    await bus.redis.delete(bus.keys.counter, bus.keys.epoch, bus.keys.stream)
+    bus = Bus(real_bus.redis, Keys(f"t-{uuid.uuid4().hex[:12]}"))
+    deadline = time.monotonic() + DEADLINE_SECONDS
     follower = Follower(bus, redis_server.url)
     async with follower.running():
-        written = 0
         loss_possible = False
         for kind, count in steps:
             if kind == "emit":
@@ -300,15 +348,12 @@ async def test_on_a_real_server_every_message_comes_once_in_order_or_it_starts_o
                 loss_possible = True
             else:
                 await bus.redis.delete(bus.keys.counter, bus.keys.epoch, bus.keys.stream)
-                await asyncio.sleep(0)
                 loss_possible = True
-            written += 1
         last = await emit(bus)
-        head = await bus.position()
-        await eventually(
-            lambda: follower.subscriber._position == head and follower.subscriber.connected.is_set(), f"message {last}"
-        )
-    for before, after in zip(follower.heard, follower.heard[1:], strict=False):
+        while not (follower.subscriber.connected.is_set() and follower.subscriber.position == await bus.position()):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.002)
+    for before, after in itertools.pairwise(follower.heard):
         if isinstance(after, int):
             assert after == (before.seq if isinstance(before, Position) else before) + 1
     if not loss_possible:
