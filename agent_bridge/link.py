@@ -53,7 +53,7 @@ class Link:
     def __init__(
         self, identity: SessionIdentity, settings: LinkSettings, on_command: Callable[[StopCommand], None]
     ) -> None:
-        """on_command: called in the link's thread with the stop for the run that this bridge holds, each time it is given."""
+        """on_command: called in the link's thread with the stop for the run that is held, each time it is given."""
         self._identity = identity
         self._settings = settings
         self._on_command = on_command

@@ -40,12 +40,9 @@ async def serve_browser(websocket: WebSocket, relay: Relay, *, buffer_bytes: int
     except InvalidQuery as error:
         await websocket.close(BAD_REQUEST, str(error))
         return
-    with relay.connected(outbox):
-        # A browser may leave while something is being sent to it.
-        with suppress(WebSocketDisconnect):
-            await run_together(
-                ws_join=relay.join(outbox), ws_listen=_listen(websocket), ws_send=_send(websocket, outbox)
-            )
+    # A browser may leave while something is being sent to it.
+    with relay.connected(outbox), suppress(WebSocketDisconnect):
+        await run_together(ws_join=relay.join(outbox), ws_listen=_listen(websocket), ws_send=_send(websocket, outbox))
 
 
 async def _listen(websocket: WebSocket) -> None:
