@@ -15,10 +15,12 @@ DEV_LOCK := $(wildcard requirements-dev.lock)
 
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+LOCKING := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-header --quiet --upgrade
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up install dev test lint format clean
+.PHONY: help up install dev test lint format lock clean
 
 help:
 	@echo 'make up       run the system here until Ctrl-C; ARGS="--port 9000 --workers 2" go to agent-orchestrator up'
@@ -26,6 +28,7 @@ help:
 	@echo 'make test     run all tests; ARGS="-k stop" go to pytest, JOBS=0 runs one at a time'
 	@echo 'make lint     check style and types'
 	@echo 'make format   bring the code into style'
+	@echo 'make lock     write down anew which versions are installed'
 	@echo 'make clean    remove $(VENV); data is left alone'
 
 up: $(INSTALLED)
@@ -46,6 +49,12 @@ lint: $(INSTALLED_DEV)
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+# Versions and hashes of everything, without where they come from; to be run after a change of dependencies.
+lock: $(INSTALLED_DEV)
+	$(PIP) uv
+	$(LOCKING) -o requirements.lock
+	$(LOCKING) --extra dev -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV)
