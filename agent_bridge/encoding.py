@@ -1,6 +1,5 @@
 """From what an agent says to the record that goes to Redis: whatever it is, it becomes an event, and never an error."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from agent_bridge.plain import as_plain_json, readable
 from agent_bus import timestamps
 from agent_bus.event_records import EventRecord
 
@@ -15,7 +15,15 @@ EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 # The coordinator's limit for events that come over HTTP; what is larger is cut, and says so.
 MAX_EVENT_BYTES = 1024 * 1024
 PREVIEW_CHARACTERS = 16 * 1024
-MAX_DEPTH = 100
+# When even cut fields are too many: so much of each is kept, as long as all together stay below the second.
+SMALL_FIELD_BYTES, SMALL_FIELDS_BYTES = 1024, 64 * 1024
+
+# Absent fields come back as null, whichever way an event came in.
+_ABSENT: dict[str, Any] = dict.fromkeys(
+    ("tool_name", "tool_input", "tool_output", "error", "exit_code", "reason", "role", "content")
+)
+# Given by the bus; an agent's own would contradict it.
+_OF_THE_BUS = ("id", "seq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,70 +48,59 @@ def encode(identity: SessionIdentity, event_type: str, fields: Mapping[str, Any]
     if not EVENT_TYPE.fullmatch(event_type):
         raise ValueError(f"event_type {event_type!r} must be lower-case letters, digits and _, at most 64")
     timestamp = timestamps.now()
+    session_name = readable(identity.session_name)
     head = {
         "event_type": event_type,
         "session_id": identity.session_id,
-        "session_name": identity.session_name,
+        "session_name": session_name,
         "timestamp": timestamp,
     }
-    body = _dumps(_EMPTY | dict(fields) | head)
+    said = {name: value for name, value in fields.items() if name not in _OF_THE_BUS}
+    body = _dumps(_ABSENT | said | head)
     if len(body) > MAX_EVENT_BYTES:
-        body = _dumps(_EMPTY | {name: _shortened(name, value) for name, value in fields.items()} | head)
+        body = _dumps(_ABSENT | {name: _cut(name, value) for name, value in said.items()} | head)
+    if len(body) > MAX_EVENT_BYTES:
+        body = _dumps(_ABSENT | _small_fields(said) | head)
     return EventRecord(
         event_type=event_type,
         timestamp=timestamp,
         score=timestamps.microseconds(timestamp),
-        session_name=identity.session_name,
+        session_name=session_name,
         json_tail=body[1:],
-        project_dir=identity.project_dir or "",
-        agent_name=identity.agent_name or "",
+        project_dir=readable(identity.project_dir or ""),
+        agent_name=readable(identity.agent_name or ""),
     )
-
-
-# Absent fields come back as null, whichever way an event came in.
-_EMPTY: dict[str, Any] = dict.fromkeys(
-    ("tool_name", "tool_input", "tool_output", "error", "exit_code", "reason", "role", "content")
-)
 
 
 def _dumps(value: object) -> bytes:
     try:
         return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS)
-    except (TypeError, ValueError, RecursionError):
-        return _dumps_anything(value)
+    except Exception:  # noqa: BLE001 - whatever an agent's objects do when they are shown
+        return as_plain_json(value)
 
 
-def _dumps_anything(value: object) -> bytes:
-    import json
-
-    return json.dumps(_plain(value, MAX_DEPTH), ensure_ascii=False).encode()
-
-
-def _plain(value: object, depth: int) -> object:
-    """The value with what JSON can't say put into words: lone surrogates, NaN, objects, cycles."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if depth == 0:
-        return "…"
-    if isinstance(value, Mapping):
-        return {str(_plain(str(key), 0)): _plain(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item, depth - 1) for item in value]
-    return _plain(repr(value), 0) if depth else "…"
-
-
-def _shortened(name: str, value: object) -> object:
+def _cut(name: str, value: object) -> object:
+    """The value, or what it began with and how long it was; of the type that the field has."""
     encoded = _dumps(value)
     if len(encoded) <= PREVIEW_CHARACTERS:
         return value
     text = value if isinstance(value, str) else encoded.decode()
-    notice = {"truncated": True, "original_bytes": len(encoded), "preview": text[:PREVIEW_CHARACTERS]}
+    preview = text[:PREVIEW_CHARACTERS]
+    if isinstance(value, str) and name != "tool_output":
+        return f"{preview}… (cut from {len(encoded)} bytes)"
+    notice = {"truncated": True, "original_bytes": len(encoded)}
     if name == "content":
-        return [{"type": "text", "text": notice["preview"], "truncated": True, "original_bytes": len(encoded)}]
-    if name in ("error", "reason"):
-        return f"{text[:PREVIEW_CHARACTERS]}… (cut from {len(encoded)} bytes)"
-    return notice
+        return [{"type": "text", "text": preview, **notice}]
+    return {**notice, "preview": preview}
+
+
+def _small_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are small, as long as they are few; how many others there were is said."""
+    kept: dict[str, Any] = {}
+    size = 0
+    for name, value in fields.items():
+        cost = len(name) + len(_dumps(value))
+        if cost <= SMALL_FIELD_BYTES and size + cost <= SMALL_FIELDS_BYTES:
+            kept[name] = value
+            size += cost
+    return kept | {"truncated": True, "fields_left_out": len(fields) - len(kept)}

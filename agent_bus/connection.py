@@ -1,12 +1,14 @@
 """Connections to Redis: which URLs are understood, how long to wait, and when to try again."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from redis import BlockingConnectionPool as ThreadPool
 from redis import Redis as ThreadRedis
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialWithJitterBackoff
@@ -14,7 +16,10 @@ from redis.retry import Retry as ThreadRetry
 from redis.sentinel import Sentinel as ThreadSentinel
 
 SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
-SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES)
+
+# Up to the last @: a password that was not quoted may contain anything.
+_PASSWORD = re.compile(r"^((?:[\w+.-]*://)?[^:@/]*:).*@", re.DOTALL)
+_PASSWORD_IN_QUERY = re.compile(r"(password=)[^&]*")
 
 # A loopback or rack-local Redis answers within a millisecond; five seconds mean that it is not going to.
 TIMEOUT_SECONDS = 5.0
@@ -39,22 +44,26 @@ class SentinelTarget:
 
 
 def redact(url: str) -> str:
-    """The URL as it may be shown: without its password."""
-    parts = urlsplit(url)
-    secret = parts.password or parse_qs(parts.query).get("password", [None])[0]
-    return url.replace(secret, "***") if secret else url
+    """The URL as it may be shown: without its passwords, even where it was mistyped."""
+    return _PASSWORD_IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1***@", url))
 
 
 def check_url(url: str) -> str:
     """Returns the URL, or raises InvalidRedisUrl."""
-    scheme = urlsplit(url).scheme
-    if scheme not in SCHEMES:
+    try:
+        if urlsplit(url).scheme in SENTINEL_SCHEMES:
+            parse_sentinel(url)
+        else:
+            parse_url(url)
+            # Read here since the client reads it only when it connects.
+            _ = urlsplit(url).port
+    except InvalidRedisUrl:
+        raise
+    except ValueError:
         raise InvalidRedisUrl(
             f"{redact(url)!r} is not a Redis URL: use redis://host:6379/0, rediss://… for TLS, unix:///path/to.sock, "
             "or redis+sentinel://host:26379,host:26379/service/0"
-        )
-    if scheme in SENTINEL_SCHEMES:
-        parse_sentinel(url)
+        ) from None
     return url
 
 
@@ -63,10 +72,8 @@ def parse_sentinel(url: str) -> SentinelTarget:
     parts = urlsplit(url)
     credentials, _, addresses = parts.netloc.rpartition("@")
     service, _, database = parts.path.strip("/").partition("/")
-    hosts = []
-    for address in filter(None, addresses.split(",")):
-        host, _, port = address.partition(":")
-        hosts.append((host, int(port) if port.isdigit() else SENTINEL_PORT))
+    split = [urlsplit(f"//{address}") for address in addresses.split(",") if address]
+    hosts = [(address.hostname or "", address.port or SENTINEL_PORT) for address in split]
     if not hosts or not service or (database and not database.isdigit()):
         raise InvalidRedisUrl(f"{redact(url)!r} must look like redis+sentinel://host:26379,host:26379/service/0")
     options: dict[str, Any] = {"db": int(database or 0)}

@@ -40,8 +40,15 @@ def find_redis_url(explicit: str | None = None, environ: Mapping[str, str] = os.
         here = Path.cwd()
         candidates = [here, *here.parents]
     for candidate in candidates:
-        try:
-            return url_file(candidate).read_text("utf-8").strip()
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            continue
+        if url := _url_in(url_file(candidate)):
+            return url
     return DEFAULT_URL
+
+
+def _url_in(file: Path) -> str | None:
+    """What the file says; None if there is none, or it is none of ours."""
+    try:
+        text = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text if "://" in text else None

@@ -27,6 +27,10 @@ class WriterFull(RedisError):
     """Redis does not keep up and the queue is full; try again shortly."""
 
 
+class WriterStopped(RedisError):
+    """The process is going down; try another one."""
+
+
 class EventWriter:
     """Appends events on one connection that never sends a command again. Run `run()` as a task while it is in use."""
 
@@ -60,7 +64,7 @@ class EventWriter:
             while self._waiting:
                 _, answer = self._waiting.popleft()
                 if not answer.done():
-                    answer.set_exception(WriterFull("shutting down"))
+                    answer.set_exception(WriterStopped("shutting down; the event was not kept"))
 
     async def _send(self, batch: list[tuple[list[Argument], "asyncio.Future[Appended]"]]) -> None:
         try:
@@ -73,9 +77,10 @@ class EventWriter:
                     replies[index] = reply
         except (RedisError, OSError) as error:
             replies = [error] * len(batch)
-        except BaseException:
+        except asyncio.CancelledError:
             for _, answer in batch:
-                answer.cancel()
+                if not answer.done():
+                    answer.set_exception(WriterStopped("shutting down; the event may not have been kept"))
             raise
         for (_, answer), reply in zip(batch, replies, strict=True):
             if answer.done():

@@ -6,9 +6,10 @@ to clients (`docs` and the front end take their types from here).
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
 
 from agent_bus import timestamps
+from agent_bus.identifiers import ID_LENGTH, ID_PATTERN, check_session_id
 
 Status = Literal["running", "finished", "stopped"]
 """`running` until the run ends: by itself (`finished`), or because it was asked to (`stopped`)."""
@@ -16,14 +17,13 @@ Status = Literal["running", "finished", "stopped"]
 Presence = Literal["connected", "hooks", "none"]
 """`connected`: a bridge holds the run. `hooks`: it is reported over HTTP and learns of a stop by its next report."""
 
-# An id ends a key, a channel and a URL's path segment: any text without separators and control characters will do.
-ID_PATTERN = r"^[^/\\\x00-\x1f\x7f-\x9f]+$"
-ID_LENGTH = 200
 NAME_LENGTH = 500
 EVENT_TYPE_PATTERN = r"^[a-z][a-z0-9_]*$"
 EVENT_TYPE_LENGTH = 64
 
-SessionId = Annotated[str, StringConstraints(min_length=1, max_length=ID_LENGTH, pattern=ID_PATTERN)]
+SessionId = Annotated[
+    str, StringConstraints(min_length=1, max_length=ID_LENGTH, pattern=ID_PATTERN), AfterValidator(check_session_id)
+]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH, pattern=r"^[^\x00]+$")]
 
 

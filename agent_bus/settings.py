@@ -20,7 +20,9 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """The settings of one process. `docs/operations.md` has the table for users."""
 
-    model_config = SettingsConfigDict(frozen=True, env_prefix="AGENT_ORCHESTRATOR_", extra="ignore")
+    model_config = SettingsConfigDict(
+        frozen=True, env_prefix="AGENT_ORCHESTRATOR_", extra="ignore", hide_input_in_errors=True
+    )
 
     project_dir: Path = Field(default_factory=Path.cwd)
     """Data lives in its `.agent-orchestrator/`."""

@@ -165,17 +165,19 @@ class Subscriber:
 
     def _jump(self, head: Position) -> None:
         self._position = head
+        self._last = None
         self._start_over(head)
 
     async def _watch(self) -> None:
         while True:
+            self._heard.clear()
             if await self._quiet(self._probe_after):
+                # What comes back may do so before PUBLISH is answered.
                 await self._bus.redis.publish(self._probe_channel, b"")
                 if await self._quiet(self._probe_wait):
                     raise SubscriptionSilent("no message and no probe came back")
 
     async def _quiet(self, seconds: float) -> bool:
-        self._heard.clear()
         try:
             async with asyncio.timeout(seconds):
                 await self._heard.wait()

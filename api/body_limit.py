@@ -24,7 +24,7 @@ class BodyLimit:
             return
         detail = f"The body is larger than the limit of {self._limit} bytes"
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdigit() and int(announced) > self._limit:
+        if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > self._limit):
             await problem(413, detail, {"Connection": "close"})(scope, receive, send)
             return
         received = 0

@@ -17,6 +17,8 @@ from api.errors import problem
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # 4403: the application's "forbidden"; not worth coming back. (RFC 6455 section 7.4.2 leaves 4000 to 4999 to us.)
 FORBIDDEN_ORIGIN = 4403
+# A control frame has 125 bytes (RFC 6455 section 5.5), two of which are the code.
+CLOSE_REASON_BYTES = 123
 
 
 def hostname(authority: str) -> str:
@@ -77,6 +79,12 @@ class NeighbourhoodGuard:
             # Accepted first, since a browser's script sees the code of a close and not the status of a handshake.
             await receive()
             await send({"type": "websocket.accept"})
-            await send({"type": "websocket.close", "code": FORBIDDEN_ORIGIN, "reason": detail[:120]})
+            await send(
+                {
+                    "type": "websocket.close",
+                    "code": FORBIDDEN_ORIGIN,
+                    "reason": detail.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore"),
+                }
+            )
             return
         await problem(status, detail)(scope, receive, send)

@@ -149,7 +149,6 @@ class System:
         if self._own_redis is not None:
             logs += f"; Redis's own: {self._own_redis.log}"
         lines = [
-            ("Dashboard", f"{url}/"),
             ("API", f"{url}  (described at {url}/docs)"),
             ("WebSocket", f"{url.replace('http', 'ws', 1)}/ws"),
             ("Documents", f"{documents}  (described at {documents}/docs)"),

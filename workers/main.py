@@ -28,7 +28,10 @@ def run(settings: Settings) -> None:
             signal.signal(number, lambda *_: stop.set())
         connection = connect_threaded(settings.redis_url, name="worker")
         try:
-            if DocumentsWorker(connection, settings.keys, stop).work():
+            worker = DocumentsWorker(connection, settings.keys, stop)
+            logger.info("%s works on %s", worker.name, ", ".join(worker.queue_names()))
+            # RQ's ten lines at each start say no more than this one; its complaints still come through.
+            if worker.work(logging_level="WARNING"):
                 back_off = BACK_OFF_SECONDS
         except StopRequested:
             logger.info("stopping")
@@ -48,8 +51,6 @@ def _configure_log() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # Ten lines of its own at each start say nothing that ours do not; its complaints still come through.
-    logging.getLogger("rq").setLevel(logging.WARNING)
 
 
 def main() -> None:

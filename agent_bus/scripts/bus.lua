@@ -32,6 +32,14 @@ end
 
 local now_iso = iso(tonumber(clock[1]), tonumber(clock[2]))
 
+local UNESCAPED = { ['/'] = '/' }
+
+-- A string, or nothing, as JSON. cjson also escapes slashes, which JSON allows and nobody likes to read.
+local function text(value)
+  if value == nil then return 'null' end
+  return (string.gsub(cjson.encode(value), '\\(.)', UNESCAPED))
+end
+
 local function number(value)
   return string.format('%.0f', value)
 end

@@ -8,5 +8,5 @@
 local name = ARGV[4]
 if redis.call('HDEL', KEYS[4], name) == 0 then return 0 end
 redis.call('SADD', KEYS[5], name)
-emit('', 'agent_deleted', function() return '"name":' .. cjson.encode(name) .. '}' end)
+emit('', 'agent_deleted', function() return '"name":' .. text(name) .. '}' end)
 return 1

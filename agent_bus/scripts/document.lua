@@ -33,13 +33,13 @@ local function metadata_json(d)
   if not d.description then return d.metadata end
   local others = string.sub(d.metadata, 2, -2)
   if others ~= '' then others = others .. ',' end
-  return '{' .. others .. '"description":' .. cjson.encode(d.description) .. '}'
+  return '{' .. others .. '"description":' .. text(d.description) .. '}'
 end
 
 local function document_json(d, url_base)
-  return '{"id":"' .. d.id .. '","filename":' .. cjson.encode(d.filename)
-    .. ',"content_type":' .. cjson.encode(d.content_type) .. ',"size_bytes":' .. d.size_bytes
+  return '{"id":"' .. d.id .. '","filename":' .. text(d.filename)
+    .. ',"content_type":' .. text(d.content_type) .. ',"size_bytes":' .. d.size_bytes
     .. ',"checksum":"' .. d.checksum .. '","created_at":"' .. d.created_at .. '","updated_at":"' .. d.updated_at
     .. '","tags":' .. tags_json(d.tags) .. ',"metadata":' .. metadata_json(d)
-    .. ',"url":' .. cjson.encode(url_base .. d.id) .. '}'
+    .. ',"url":' .. text(url_base .. d.id) .. '}'
 end

@@ -11,7 +11,14 @@
 local start = 0
 if ARGV[6] ~= '' then
   local rank = redis.call('ZREVRANK', KEYS[6], ARGV[6])
-  start = rank and rank + 1 or redis.call('ZCOUNT', KEYS[6], ARGV[7], '+inf')
+  if rank then
+    start = rank + 1
+  else
+    -- It is gone. Put back for a moment, it tells where it was, among others of the same score too.
+    redis.call('ZADD', KEYS[6], ARGV[7], ARGV[6])
+    start = redis.call('ZREVRANK', KEYS[6], ARGV[6])
+    redis.call('ZREM', KEYS[6], ARGV[6])
+  end
 end
 local page = redis.call('ZREVRANGE', KEYS[6], start, start + tonumber(ARGV[8]) - 1, 'WITHSCORES')
 local found = {}

@@ -27,11 +27,6 @@ local function presence(s)
   return 'none'
 end
 
-local function text(value)
-  if value == nil then return 'null' end
-  return cjson.encode(value)
-end
-
 local CONFIRMED = { ['0'] = 'false', ['1'] = 'true' }
 
 local function session_json(s)

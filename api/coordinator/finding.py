@@ -43,6 +43,11 @@ class Found:
     next: Cursor | None
 
 
+def _order(cursor: Cursor) -> tuple[int, bytes]:
+    # As Redis sorts: by score, then by the bytes of the member.
+    return int(cursor.score), cursor.session_id.encode()
+
+
 async def find_sessions(sessions: Sessions, wanted: Filter, *, limit: int, after: Cursor | None = None) -> Found:
     """The matches, newest `created_at` first.
 
@@ -61,8 +66,8 @@ async def find_sessions(sessions: Sessions, wanted: Filter, *, limit: int, after
         for text in page.sessions:
             session = Session.model_validate_json(text)
             here = Cursor(session.session_id, str(microseconds(session.created_at)))
-            if after is not None and int(here.score) < int(after.score):
-                past_cursor = True
+            if after is not None and not past_cursor:
+                past_cursor = _order(here) < _order(after)
             if wanted.matches(session):
                 total += 1
                 if past_cursor and len(matches) < limit:
@@ -70,8 +75,6 @@ async def find_sessions(sessions: Sessions, wanted: Filter, *, limit: int, after
                     last = here
                 elif past_cursor:
                     more = True
-            if after is not None and here.session_id == after.session_id:
-                past_cursor = True
         if page.next is None:
             return Found(matches, total, last if more else None)
         position = page.next

@@ -30,6 +30,8 @@ SERVICE_RESTART = 1012
 
 # How long browsers get to take what is buffered when the process goes down.
 DRAIN_SECONDS = 3.0
+# A subscriber notices a new epoch with the next message or within its reconnect.
+EPOCH_SECONDS = 0.05
 
 
 @dataclass(eq=False)
@@ -202,8 +204,7 @@ class Relay:
                 await self._begin(outbox)
             while not self._caught_up(outbox) and not outbox.rejoin.is_set():
                 if outbox.epoch != self._source.position.epoch:
-                    # Redis lost its past and the subscriber is about to notice; it says so by `rejoin`.
-                    break
+                    break  # The subscriber has started over meanwhile; `rejoin` is set.
                 if not await self._replay(outbox):
                     await self._begin(outbox)
             await outbox.rejoin.wait()
@@ -221,7 +222,7 @@ class Relay:
         if since is None:
             return False
         head = await self._bus.position()
-        if since > head.seq or outbox.epoch not in (None, head.epoch):
+        if since > head.seq or outbox.epoch not in (None, head.epoch) or head.epoch != self._source.position.epoch:
             return False
         outbox.seq, outbox.epoch = since, head.epoch
         return since == head.seq or await self._replay(outbox)
@@ -237,19 +238,23 @@ class Relay:
         return True
 
     async def _begin(self, outbox: Outbox) -> None:
-        if outbox.sessions:
-            position = await self._bus.position()
-            found = [await self._sessions.get(session_id) for session_id in sorted(outbox.sessions)]
-            sessions = [session for session in found if session is not None]
-            total, cursor = len(sessions), None
-        else:
-            page = await self._page()
-            position, sessions, total, cursor = page.position, list(page.sessions), page.total, page.next
-        head = orjson.dumps({"type": "init", "seq": position.seq, "epoch": position.epoch, "total": total})
-        frame = head[:-1] + b',"next":' + orjson.dumps(cursor and encode_cursor(cursor))
+        while (snapshot := await self._snapshot_for(outbox)).position.epoch != self._source.position.epoch:  # noqa: ASYNC110
+            # Redis has lost its past, and either the snapshot or the subscriber does not know it yet.
+            await asyncio.sleep(EPOCH_SECONDS)
+        position = snapshot.position
+        head = orjson.dumps({"type": "init", "seq": position.seq, "epoch": position.epoch, "total": snapshot.total})
+        frame = head[:-1] + b',"next":' + orjson.dumps(snapshot.next and encode_cursor(snapshot.next))
         await outbox.room()
         outbox.seq, outbox.epoch = position.seq, position.epoch
-        outbox.put(frame + b',"sessions":[' + b",".join(sessions) + b"]}")
+        outbox.put(frame + b',"sessions":[' + b",".join(snapshot.sessions) + b"]}")
+
+    async def _snapshot_for(self, outbox: Outbox) -> SessionPage:
+        if not outbox.sessions:
+            return await self._page()
+        position = await self._bus.position()
+        found = [await self._sessions.get(session_id) for session_id in sorted(outbox.sessions)]
+        sessions = [session for session in found if session is not None]
+        return SessionPage(position, len(sessions), sessions, None)
 
     async def _page(self) -> SessionPage:
         # Browsers that connect together share one snapshot; what came after it reaches each of them by number.

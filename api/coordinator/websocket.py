@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from agent_bus.messages import ID_LENGTH
+from agent_bus.identifiers import ID_LENGTH
 from agent_bus.tasks import run_together
 from api.coordinator.relay import Outbox, Relay
 

@@ -247,7 +247,7 @@ class TestStop:
         run.await_note("ready")
         run.stop()
         assert run.finish()[0] == 5
-        assert run.end == {"exit_code": 5, "reason": "stopped", "signals": ["SIGINT"], "survivors": []}
+        assert run.end == {"exit_code": 5, "reason": "stopped", "signals": ["SIGINT"], "survivors": [], "ceased": True}
 
     def test_everything_ends_however_it_hides(self, run: Run) -> None:
         run.python("""
@@ -324,6 +324,7 @@ note("root"); os.write(1, b"x" * 150_000)
         assert run.process is not None
         assert run.process.wait(SECONDS) == 128 + signal.SIGKILL
         assert [one["pid"] for one in run.end["survivors"]] == [root.pid]
+        assert run.end["ceased"] is False
         deliver(root, signal.SIGKILL)
         assert b"could not end" in run.finish()[2]
 

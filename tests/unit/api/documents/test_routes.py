@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from agent_bus.settings import Settings
+from api.application import VERSION
 from api.documents.app import create_documents_api
 from tests.processes import free_port
 
@@ -220,6 +221,8 @@ async def test_health_tells_of_workers_and_queues(client: httpx.AsyncClient, set
     answer = await client.get("/health")
     assert answer.json() == {
         "status": "healthy",
+        "service": "documents",
+        "version": VERSION,
         "redis": "ok",
         "workers": {"alive": 0},
         "queues": {f"{settings.namespace}-{kind}": {"length": 0, "failed": 0} for kind in ("tags", "maintenance")},
@@ -235,7 +238,10 @@ async def test_health_answers_while_redis_is_away_and_the_rest_says_so(tmp_path:
     ):
         answer = await client.get("/health")
         assert answer.status_code == 200
-        assert answer.json() == {"status": "healthy", "redis": "unreachable", "workers": None, "queues": None}
+        assert answer.json() == {
+            "status": "healthy", "service": "documents", "version": VERSION, "redis": "unreachable", "workers": None,
+            "queues": None,
+        }  # fmt: skip
         refused = await client.post("/documents", files={"file": ("a", b"x")})
         assert refused.status_code == 503
         assert refused.headers["retry-after"]
