@@ -36,8 +36,10 @@ class SessionIdentity:
     agent_name: str | None = None
 
 
-def content_blocks(content: str | Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Message content as blocks: text becomes one text block."""
+def content_blocks(content: str | Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
+    """Message content as blocks: text becomes one text block, nothing none."""
+    if content is None:
+        return []
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     return list(content)

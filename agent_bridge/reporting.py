@@ -71,7 +71,7 @@ class Reporting:
         return self._emit("message", {"role": role, "content": content_blocks(content)})
 
     def _pre_tool(self, tool_name: str, tool_input: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
-        return self._emit("pre_tool", {**fields, "tool_name": tool_name, "tool_input": dict(tool_input)})
+        return self._emit("pre_tool", {**fields, "tool_name": tool_name, "tool_input": _as_object(tool_input)})
 
     def _post_tool(
         self,
@@ -81,7 +81,12 @@ class Reporting:
         error: str | None,
         fields: Mapping[str, Any],
     ) -> bool:
-        told = {"tool_name": tool_name, "tool_input": dict(tool_input), "tool_output": tool_output, "error": error}
+        told = {
+            "tool_name": tool_name,
+            "tool_input": _as_object(tool_input),
+            "tool_output": tool_output,
+            "error": error,
+        }
         return self._emit("post_tool", {**fields, **told})
 
     def report_end(
@@ -103,13 +108,27 @@ class Reporting:
         elif isinstance(error, SystemExit):
             ending = _system_exit(error)
         else:
-            ending = {"exit_code": 1, "reason": f"{type(error).__name__}: {error}"}
+            ending = {"exit_code": 1, "reason": _describe(error)}
         ending |= {name: value for name, value in self._ending.items() if value is not None}
         # A session_stop would say that it is over.
         unfinished = self._command is not None and not self._has_ceased
         return Ending(
             encode(self._identity, "stop_incomplete" if unfinished else "session_stop", ending), not unfinished
         )
+
+
+def _as_object(tool_input: object) -> dict[Any, Any] | None:
+    # Events carry an object here; reporting must not fail on an agent that has something else.
+    if tool_input is None or isinstance(tool_input, Mapping):
+        return dict(tool_input) if tool_input is not None else None
+    return {"value": tool_input}
+
+
+def _describe(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - an error of the agent's own that can't be shown
+        return type(error).__name__
 
 
 def _system_exit(error: SystemExit) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from urllib.parse import unquote, urlsplit
 from redis import BlockingConnectionPool as ThreadPool
 from redis import Redis as ThreadRedis
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.connection import parse_url
 from redis.retry import Retry as ThreadRetry
 from redis.sentinel import Sentinel as ThreadSentinel
 

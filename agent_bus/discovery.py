@@ -48,6 +48,9 @@ def find_redis_url(explicit: str | None = None, environ: Mapping[str, str] = os.
 def _url_in(file: Path) -> str | None:
     """What the file says; None if there is none, or it is none of ours."""
     try:
+        # Folders above may be anybody's; whoever names the Redis is given all that the agent says.
+        if hasattr(os, "geteuid") and file.stat().st_uid != os.geteuid():
+            return None
         text = file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return None

@@ -21,6 +21,7 @@ from agent_bus.events import Events
 BATCH = 256
 # At 5,000 events/s two seconds' worth: a longer queue is an outage, and better said at once.
 MAX_WAITING = 10_000
+MAX_WAITING_BYTES = 64 * 1024 * 1024
 
 
 class WriterFull(RedisError):
@@ -40,16 +41,22 @@ class EventWriter:
         self._events = Events(bus)
         self._redis = redis
         self._waiting: deque[tuple[list[Argument], asyncio.Future[Appended]]] = deque()
+        self._bytes = 0
         self._wake = asyncio.Event()
 
     async def append(self, session_id: str, events: Sequence[EventRecord]) -> Appended:
         """Accepts the events. Raises RedisError when they were refused or may not have been accepted."""
-        if len(self._waiting) >= MAX_WAITING:
-            raise WriterFull(f"{MAX_WAITING} events wait for Redis")
+        size = sum(len(event.json_tail) for event in events)
+        if len(self._waiting) >= MAX_WAITING or (self._waiting and self._bytes + size > MAX_WAITING_BYTES):
+            raise WriterFull(f"{len(self._waiting)} events wait for Redis")
         answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         self._waiting.append((self._events.append_call(session_id, events), answer))
+        self._bytes += size
         self._wake.set()
-        return await answer
+        try:
+            return await answer
+        finally:
+            self._bytes -= size
 
     async def run(self) -> None:
         """Sends what waits, until cancelled; what waits then is refused."""
@@ -85,10 +92,15 @@ class EventWriter:
         for (_, answer), reply in zip(batch, replies, strict=True):
             if answer.done():
                 continue
-            if isinstance(reply, Exception):
-                answer.set_exception(reply)
-            else:
-                answer.set_result(self._events.read_append(reply))
+            try:
+                answer.set_result(self._read(reply))
+            except Exception as error:  # noqa: BLE001 - told to the one who asked; the others get their answers
+                answer.set_exception(error)
+
+    def _read(self, reply: Any) -> Appended:
+        if isinstance(reply, Exception):
+            raise reply
+        return self._events.read_append(reply)
 
     async def _execute(self, calls: list[list[Argument]]) -> list[Any]:
         async with self._redis.pipeline(transaction=False) as pipe:

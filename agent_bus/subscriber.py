@@ -90,6 +90,10 @@ class Subscriber:
             finally:
                 self.connected.clear()
 
+    async def nudge(self) -> None:
+        """Makes the subscriber look now whether Redis still knows its past."""
+        await self._bus.redis.publish(self._probe_channel, b"")
+
     async def _follow(self) -> None:
         # A client that pools connections would hand a broken one back; a subscription has its own and throws it away.
         pubsub = self._redis.pubsub()
@@ -110,8 +114,9 @@ class Subscriber:
         while True:
             kind, channel, payload = await pubsub.parse_response()
             self._heard.set()
-            if kind == b"message" and channel == live:
-                await self._take(payload)
+            if kind == b"message":
+                # A probe is an occasion to look whether Redis still knows its past.
+                await (self._take(payload) if channel == live else self._catch_up())
             turn += 1
             if turn % TURN == 0:
                 await asyncio.sleep(0)
@@ -128,20 +133,20 @@ class Subscriber:
     async def _catch_up(self) -> None:
         head = await self._bus.position()
         if self._position is None:
-            self._position = head
+            await self._stand_at(head)
             return
         if head.epoch == self._position.epoch and not await self._is_remembered(head):
             epoch = await self._bus.renew_epoch(self._position)
             logger.error("redis has lost messages that were seen before; the bus goes on in epoch %s", epoch)
             head = await self._bus.position()
         if head.epoch != self._position.epoch:
-            self._jump(head)
+            await self._jump(head)
             return
         while self._position.seq < head.seq:
             messages = await self._bus.read(self._position.seq, limit=CHUNK)
             if not messages or messages[0].seq != self._position.seq + 1:
                 logger.warning("the replay window no longer reaches back to %d; starting over", self._position.seq)
-                self._jump(await self._bus.position())
+                await self._jump(await self._bus.position())
                 return
             for message in messages:
                 self._hand_on(message)
@@ -163,17 +168,21 @@ class Subscriber:
         self._last = message
         self._deliver(message)
 
-    def _jump(self, head: Position) -> None:
-        self._position = head
-        self._last = None
+    async def _jump(self, head: Position) -> None:
+        await self._stand_at(head)
         self._start_over(head)
+
+    async def _stand_at(self, head: Position) -> None:
+        newest = await self._bus.read(head.seq - 1, limit=1) if head.seq else []
+        self._last = newest[0] if newest and newest[0].seq == head.seq else None
+        self._position = head
 
     async def _watch(self) -> None:
         while True:
             self._heard.clear()
             if await self._quiet(self._probe_after):
                 # What comes back may do so before PUBLISH is answered.
-                await self._bus.redis.publish(self._probe_channel, b"")
+                await self.nudge()
                 if await self._quiet(self._probe_wait):
                     raise SubscriptionSilent("no message and no probe came back")
 

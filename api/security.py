@@ -71,7 +71,7 @@ class NeighbourhoodGuard:
         return is_loopback(name) or name in self._hosts or "*" in self._hosts
 
     def _origin_allowed(self, origin: str, host: str) -> bool:
-        return origin in self._origins or origin in (f"http://{host}", f"https://{host}")
+        return origin in self._origins or "*" in self._origins or origin in (f"http://{host}", f"https://{host}")
 
     @staticmethod
     async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, detail: str) -> None:

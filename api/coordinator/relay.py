@@ -238,8 +238,9 @@ class Relay:
         return True
 
     async def _begin(self, outbox: Outbox) -> None:
-        while (snapshot := await self._snapshot_for(outbox)).position.epoch != self._source.position.epoch:  # noqa: ASYNC110
+        while (snapshot := await self._snapshot_for(outbox)).position.epoch != self._source.position.epoch:
             # Redis has lost its past, and either the snapshot or the subscriber does not know it yet.
+            await self._source.nudge()
             await asyncio.sleep(EPOCH_SECONDS)
         position = snapshot.position
         head = orjson.dumps({"type": "init", "seq": position.seq, "epoch": position.epoch, "total": snapshot.total})

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ from redis.asyncio.client import PubSub
 from agent_bus.bus import Bus, Position
 from agent_bus.connection import TIMEOUT_SECONDS, connect
 from agent_bus.keys import Keys
+from agent_bus.tasks import end
 from tests.processes import RedisServer
 from tests.unit.live import DEADLINE_SECONDS, Follower, emit, eventually
 from tests.unit.proxy import Proxy
@@ -151,9 +151,7 @@ async def test_a_redis_that_lost_everything_is_noticed_on_a_reconnect_without_an
     assert position.epoch != old.epoch
 
 
-async def test_a_counter_that_went_back_gets_a_new_epoch_above_what_was_seen(
-    real_bus: Bus, follower: Follower
-) -> None:
+async def test_a_counter_that_went_back_gets_a_new_epoch_above_what_was_seen(real_bus: Bus, follower: Follower) -> None:
     keys = real_bus.keys
     async with follower.running():
         for _ in range(5):
@@ -190,7 +188,6 @@ async def test_two_readers_of_a_lost_past_agree_on_the_new_epoch(real_bus: Bus, 
     assert len(first.started_over) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="finding: a probe that is heard before PUBLISH is answered is forgotten")
 async def test_a_probe_that_is_heard_before_its_publishing_is_answered_counts(
     real_bus: Bus, redis_server: RedisServer, proxy: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -210,9 +207,6 @@ async def eventually_heard(listener: PubSub) -> None:
             pass
 
 
-@pytest.mark.xfail(
-    strict=sys.version_info < (3, 12), reason="finding: wait_for of Python 3.11 swallows a cancellation that meets news"
-)
 async def test_the_watch_can_be_cancelled_while_news_arrive(follower: Follower) -> None:
     """Else a connection that breaks right after a message is replaced half a minute later, and so is shutdown."""
     for ticks in range(4):
@@ -253,8 +247,7 @@ async def test_a_connection_that_is_never_answered_is_given_up(real_bus: Bus, pr
     try:
         await asyncio.wait_for(follower.subscriber.connected.wait(), TIMEOUT_SECONDS + 3)
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end([task])
         await follower.live.aclose()
 
 
@@ -290,7 +283,6 @@ async def test_numbers_given_anew_after_a_failover_do_not_pass_for_those_that_we
     assert follower.started_over or [message.seq for message in new] == [4, 5, 6]
 
 
-@pytest.mark.xfail(strict=True, reason="finding: _jump keeps the last message of the past that was left")
 async def test_a_new_epoch_is_begun_once_and_not_at_every_reconnect(real_bus: Bus, proxy: Proxy) -> None:
     keys = real_bus.keys
     follower = Follower(real_bus, proxy.url)

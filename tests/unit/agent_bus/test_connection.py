@@ -1,0 +1,174 @@
+"""Redis URLs: which are understood, what they mean, and that no password is ever shown."""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_bus.connection import (
+    InvalidRedisUrl,
+    check_url,
+    connect,
+    connect_threaded,
+    parse_sentinel,
+    redact,
+)
+from tests.processes import RedisServer
+
+SECRET = "s3cret-Pa55"
+
+sentinel_hosts = st.lists(
+    st.tuples(st.from_regex(r"[a-z][a-z0-9.-]{0,20}", fullmatch=True), st.integers(1, 65535)), min_size=1, max_size=4
+)
+words = st.text(min_size=1, max_size=20)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost", "redis://localhost:6379/0", "redis://:pw@h/1", "redis://user:pw@[::1]:6379/2",
+        "rediss://h:6380/0?ssl_cert_reqs=none", "redis+sentinel://h/service", "redis+sentinel://u:p@a:1,b:2/service/3",
+        "rediss+sentinel://h/service",
+    ],
+)  # fmt: skip
+def test_urls_that_are_understood_are_returned_and_make_clients(url: str) -> None:
+    assert check_url(url) == url
+    connect(url, name="test").connection_pool.make_connection()
+    connect_threaded(url, name="test").connection_pool.make_connection()
+
+
+@pytest.mark.parametrize("client", [connect, connect_threaded])
+def test_a_socket_file_makes_clients(client: Callable[..., object]) -> None:
+    client("unix:///tmp/redis.sock", name="test").connection_pool.make_connection()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "localhost:6379", "http://h", "redis", "/run/redis.sock", "redis+sentinel://h", "redis+sentinel://h/",
+     "redis+sentinel:///service", "redis+sentinel://h/service/x", "sentinel://h/service", "redis+cluster://h"],
+)  # fmt: skip
+def test_other_urls_are_refused_with_an_example(url: str) -> None:
+    for use in (check_url, lambda url: connect(url, name="t"), lambda url: connect_threaded(url, name="t")):
+        with pytest.raises(InvalidRedisUrl, match=r"redis(\+sentinel)?://"):
+            use(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://[::1",
+        "redis://h:abc/0",
+        "redis://h:99999/0",
+        "redis://h/0?socket_timeout=soon",
+        pytest.param(
+            "REDIS://h/0",
+            marks=pytest.mark.xfail(strict=True, reason="finding: noticed late, and not as InvalidRedisUrl"),
+        ),
+    ],
+)
+def test_urls_that_the_client_would_refuse_are_refused_as_such(url: str) -> None:
+    with pytest.raises(InvalidRedisUrl):
+        connect_threaded(url, name="test")
+
+
+@given(
+    hosts=sentinel_hosts, service=st.from_regex(r"[A-Za-z0-9_.-]{1,20}", fullmatch=True), database=st.integers(0, 99)
+)
+def test_a_sentinel_url_names_hosts_service_and_database(
+    hosts: list[tuple[str, int]], service: str, database: int
+) -> None:
+    addresses = ",".join(f"{host}:{port}" for host, port in hosts)
+    target = parse_sentinel(f"redis+sentinel://{addresses}/{service}/{database}")
+    assert (target.hosts, target.service, target.options) == (hosts, service, {"db": database})
+
+
+@given(user=st.one_of(st.just(""), words), password=words)
+def test_credentials_in_a_sentinel_url_are_unquoted(user: str, password: str) -> None:
+    target = parse_sentinel(f"rediss+sentinel://{quote(user, safe='')}:{quote(password, safe='')}@a,b:7/service")
+    assert target.hosts == [("a", 26379), ("b", 7)]
+    assert target.options == {"db": 0, "username": user or None, "password": password, "ssl": True}
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        ("redis+sentinel://[::1]:26380,b/service", [("::1", 26380), ("b", 26379)]),
+        ("redis+sentinel://h:abc/service", None),
+    ],
+)
+def test_hosts_of_a_sentinel_url_are_read_as_in_other_urls(url: str, hosts: list[tuple[str, int]] | None) -> None:
+    if hosts is None:
+        with pytest.raises(InvalidRedisUrl):
+            check_url(url)
+    else:
+        assert parse_sentinel(url).hosts == hosts
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://h:6379/0", "redis://h:6379/0"),
+        (f"redis://:{SECRET}@h/0", "redis://:***@h/0"),
+        (f"redis://user:{SECRET}@h/0", "redis://user:***@h/0"),
+        (f"unix://:{SECRET}@/tmp/redis.sock?db=1", "unix://:***@/tmp/redis.sock?db=1"),
+        (f"redis://h/0?password={SECRET}", "redis://h/0?password=***"),
+        (f"redis+sentinel://u:{SECRET}@a:1,b:2/service", "redis+sentinel://u:***@a:1,b:2/service"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert redact(url) == shown
+
+
+LEAKY = [
+    f"redis://:one@h/0?password={SECRET}",
+    "redis://h/0?password=s3cret-Pa55%40",
+    f"http://:x/{SECRET}@h",
+    f"http://u:x#{SECRET}@h",
+    f"http://u:x?{SECRET}@h",
+    f"user:{SECRET}@h:6379",
+    f":{SECRET}@h",
+    f"redis://u:{SECRET}/x@h:6379/0",
+]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"http://u:{SECRET}@h", f"redis+sentinel://u:{SECRET}@h", f"redis+sentinel://u:{SECRET}@h/service/x",
+     f"h://h?password={SECRET}"],
+)  # fmt: skip
+def test_a_refusal_says_no_password(url: str) -> None:
+    with pytest.raises(InvalidRedisUrl) as refusal:
+        connect(url, name="test")
+    assert SECRET not in str(refusal.value)
+
+
+@pytest.mark.parametrize("url", LEAKY)
+def test_no_password_is_shown_however_the_url_was_mistyped(url: str) -> None:
+    said = redact(url)
+    try:
+        connect(url, name="test")
+    except ValueError as refusal:
+        said += str(refusal)
+    assert SECRET not in said
+
+
+def test_redacting_replaces_the_password_and_nothing_else_and_never_fails() -> None:
+    assert redact("redis://:redis@redis:6379/0") == "redis://:***@redis:6379/0"
+    assert redact("redis://[::1") == "redis://[::1"
+
+
+async def test_clients_carry_their_name(redis_server: RedisServer) -> None:
+    client = connect(redis_server.url, name="test-name")
+    assert await client.client_getname() in (b"test-name", "test-name")
+    await client.aclose()
+    threaded = connect_threaded(redis_server.url, name="test-threaded")
+    assert threaded.client_getname() in (b"test-threaded", "test-threaded")
+    threaded.close()
+
+
+def test_retries_and_timeouts_are_what_was_asked_for() -> None:
+    once = connect("redis://h", name="test", retries=0, timeout=None, max_connections=3).connection_pool
+    connection = once.make_connection()
+    assert (connection.retry.get_retries(), connection.socket_timeout, once.max_connections) == (0, None, 3)

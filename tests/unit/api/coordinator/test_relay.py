@@ -1,0 +1,477 @@
+"""The relay: joining without gap or repeat under fire, bounded outboxes, starting over, draining."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_bus.bus import Bus, BusMessage, Position
+from agent_bus.connection import connect
+from agent_bus.sessions import SessionPage
+from agent_bus.tasks import end
+from api.coordinator.relay import CAN_NOT_KEEP_UP, SERVICE_RESTART, Outbox, Relay
+from tests.processes import RedisServer
+from tests.unit.agent_bus.conftest import Driver
+from tests.unit.live import emit, eventually
+
+MIB = 1024 * 1024
+
+
+def message(seq: int, session_id: str = "s", size: int = 10) -> BusMessage:
+    return BusMessage(seq, session_id, b"%d" % seq + b" " * (size - len(str(seq))))
+
+
+def numbers(frames: list[bytes]) -> list[int]:
+    return [int(frame) for frame in frames]
+
+
+# The outbox by itself.
+
+
+async def test_an_outbox_keeps_the_order_and_takes_each_message_once() -> None:
+    outbox = Outbox(MIB)
+    for seq in (1, 2, 2, 1, 3):
+        outbox.offer(message(seq))
+    assert numbers(await outbox.take()) == [1, 2, 3]
+    outbox.offer(message(3))
+    outbox.offer(message(4))
+    assert numbers(await outbox.take()) == [4]
+
+
+async def test_an_outbox_with_sessions_takes_only_theirs_and_moves_on_all_the_same() -> None:
+    outbox = Outbox(MIB, frozenset({"a"}))
+    outbox.offer(message(1, "a"))
+    outbox.offer(message(2, "b"))
+    outbox.offer(message(3, ""))
+    assert outbox.seq == 3
+    assert numbers(await outbox.take()) == [1]
+
+
+@given(limit=st.integers(1, 200), sizes=st.lists(st.integers(4, 300), max_size=30))
+def test_a_full_outbox_closes_and_never_grows_beyond_its_limit_and_one_frame(limit: int, sizes: list[int]) -> None:
+    outbox, waiting = Outbox(limit), 0
+    for seq, size in enumerate(sizes, 1):
+        outbox.offer(message(seq, size=size))
+        if waiting > limit:
+            assert outbox.close_code == CAN_NOT_KEEP_UP
+        else:
+            waiting += size
+        assert outbox._size == sum(map(len, outbox._frames)) <= limit + max(sizes)
+    if outbox.close_code is not None:
+        assert not outbox._frames
+        outbox.offer(message(10_000))
+        assert not outbox._frames
+
+
+async def test_a_frame_larger_than_the_limit_still_goes_out() -> None:
+    outbox = Outbox(10)
+    outbox.put(b"x" * 1000)
+    assert (await outbox.take(), outbox.close_code) == ([b"x" * 1000], None)
+
+
+async def test_closing_sends_what_is_buffered_first_and_the_first_reason_stays() -> None:
+    outbox = Outbox(MIB)
+    outbox.live = True
+    outbox.offer(message(1))
+    outbox.close(SERVICE_RESTART)
+    outbox.close(CAN_NOT_KEEP_UP)
+    outbox.offer(message(2))
+    assert numbers(await outbox.take()) == [1]
+    assert await outbox.take() == []
+    assert (outbox.close_code, outbox.live) == (SERVICE_RESTART, False)
+
+
+async def test_a_waiting_sender_is_woken_by_a_frame_and_by_closing() -> None:
+    outbox = Outbox(MIB)
+    taking = asyncio.create_task(outbox.take())
+    await asyncio.sleep(0)
+    outbox.offer(message(1))
+    assert numbers(await taking) == [1]
+    taking = asyncio.create_task(outbox.take())
+    await asyncio.sleep(0)
+    outbox.close(SERVICE_RESTART)
+    assert await taking == []
+
+
+async def test_drained_means_that_what_was_taken_has_been_sent_as_well() -> None:
+    outbox = Outbox(MIB)
+    outbox.offer(message(1))
+    drained = asyncio.create_task(outbox.drained())
+    await outbox.take()
+    await asyncio.sleep(0)
+    assert not drained.done()
+    again = asyncio.create_task(outbox.take())
+    await asyncio.wait_for(drained, 5)
+    await end([again])
+
+
+async def test_room_is_there_up_to_half_and_again_once_all_is_sent() -> None:
+    outbox = Outbox(20)
+    outbox.put(b"x" * 10)
+    await outbox.room()
+    outbox.put(b"x")
+    room = asyncio.create_task(outbox.room())
+    await asyncio.sleep(0)
+    assert not room.done()
+    await outbox.take()
+    sender = asyncio.create_task(outbox.take())
+    await asyncio.wait_for(room, 5)
+    await end([sender])
+
+
+# The relay on a real server.
+
+
+class Browser:
+    """An outbox that is joined and read, and what came out of it."""
+
+    def __init__(self, relay: Relay, **how: Any) -> None:
+        self.relay = relay
+        self.outbox = Outbox(
+            how.pop("limit", MIB), frozenset(how.pop("sessions", ())), how.get("since"), how.get("epoch")
+        )
+        self.frames: list[dict[str, Any]] = []
+        self.reading = asyncio.Event()
+        self.reading.set()
+        self.closed = False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Browser"]:
+        with self.relay.connected(self.outbox):
+            tasks = [asyncio.create_task(self.relay.join(self.outbox)), asyncio.create_task(self._read())]
+            try:
+                yield self
+            finally:
+                await end(tasks)
+
+    async def _read(self) -> None:
+        while True:
+            await self.reading.wait()
+            frames = await self.outbox.take()
+            if not frames:
+                self.closed = True
+                return
+            self.frames += [json.loads(frame) for frame in frames]
+
+    @property
+    def inits(self) -> list[dict[str, Any]]:
+        return [frame for frame in self.frames if frame["type"] == "init"]
+
+    @property
+    def seqs(self) -> list[int]:
+        """The numbers since the last init."""
+        seqs: list[int] = []
+        for frame in self.frames:
+            seqs = [] if frame["type"] == "init" else [*seqs, frame["seq"]]
+        return seqs
+
+    async def is_live(self) -> "Browser":
+        await eventually(lambda: self.outbox.live, "the browser to be live")
+        return self
+
+    async def has_init(self) -> None:
+        await eventually(lambda: self.inits, "init")
+
+    async def reaches(self, seq: int) -> None:
+        await eventually(lambda: self.seqs[-1:] == [seq], f"message {seq}")
+
+
+@pytest.fixture
+async def relay(real_bus: Bus, redis_server: RedisServer) -> AsyncIterator[Relay]:
+    live = connect(redis_server.url, name="test-live", retries=0, timeout=None, max_connections=2)
+    relay = Relay(real_bus, live, init_sessions=3)
+    task = asyncio.create_task(relay.run())
+    await eventually(lambda: relay.ready, "the relay")
+    yield relay
+    await end([task])
+    await live.aclose()
+
+
+async def test_init_comes_first_with_the_newest_sessions_and_where_to_go_on(real_bus: Bus, relay: Relay) -> None:
+    driver = Driver(real_bus)
+    for n in range(5):
+        await driver.post("session_start", f"s{n}", timestamp=f"2026-01-24T10:00:0{n}+00:00")
+    async with Browser(relay).open() as browser:
+        await browser.is_live()
+        await eventually(lambda: browser.inits, "init")
+    (init,) = browser.inits
+    position = await real_bus.position()
+    assert (init["seq"], init["epoch"], init["total"]) == (position.seq, position.epoch, 5)
+    assert [session["session_id"] for session in init["sessions"]] == ["s4", "s3", "s2"]
+    assert init["next"]
+
+
+async def test_browsers_that_join_under_fire_miss_and_repeat_nothing(real_bus: Bus, relay: Relay) -> None:
+    total = 300
+    first = await emit(real_bus)
+
+    async def write() -> None:
+        for n in range(total):
+            await emit(real_bus, f"s{n % 3}")
+
+    writing = asyncio.create_task(write())
+    browsers: list[Browser] = []
+    async with asyncio.TaskGroup() as group:
+
+        async def join(at: int, **how: Any) -> None:
+            await eventually(lambda: relay._source.position.seq >= at, "the moment to join")
+            browser = Browser(relay, **how)
+            browsers.append(browser)
+            async with browser.open():
+                await writing
+                wanted = [n + 2 for n in range(total) if browser.outbox.wants(f"s{n % 3}")]
+                await browser.reaches(wanted[-1])
+
+        for at in range(first, total, 20):
+            group.create_task(join(at))
+            group.create_task(join(at, since=max(1, at - 15)))
+            group.create_task(join(at, since=at, epoch=relay._source.position.epoch))
+            group.create_task(join(at, sessions=["s1"]))
+    for browser in browsers:
+        begin = browser.inits[0]["seq"] if browser.inits else None
+        assert len(browser.inits) <= 1
+        assert not browser.inits or browser.frames[0]["type"] == "init"
+        if begin is None:
+            begin = browser.seqs[0] - 1
+        assert browser.seqs == [n + 2 for n in range(total) if n + 2 > begin and browser.outbox.wants(f"s{n % 3}")]
+
+
+@pytest.mark.parametrize("epoch", [None, "current"])
+async def test_a_browser_that_comes_back_gets_what_it_missed_and_no_init(
+    real_bus: Bus, relay: Relay, epoch: str | None
+) -> None:
+    for _ in range(10):
+        await emit(real_bus)
+    current = (await real_bus.position()).epoch
+    async with Browser(relay, since=4, epoch=epoch and current).open() as browser:
+        await browser.reaches(10)
+        await emit(real_bus)
+        await browser.reaches(11)
+    assert (browser.inits, browser.seqs) == ([], list(range(5, 12)))
+
+
+async def test_a_browser_that_missed_nothing_gets_nothing(real_bus: Bus, relay: Relay) -> None:
+    await emit(real_bus)
+    async with Browser(relay, since=1).open() as browser:
+        await browser.is_live()
+        await emit(real_bus)
+        await browser.reaches(2)
+    assert (browser.inits, browser.seqs) == ([], [2])
+
+
+@pytest.mark.parametrize(
+    ("since", "epoch"), [(2, None), (99, None), (8, "another"), (10, "another"), (0, None)],
+    ids=["too old", "in the future", "other epoch", "other epoch at head", "from the beginning, which is gone"],
+)  # fmt: skip
+async def test_a_browser_that_can_not_go_on_from_where_it_was_begins_anew(
+    real_bus: Bus, relay: Relay, since: int, epoch: str | None
+) -> None:
+    for _ in range(10):
+        await emit(real_bus)
+    await real_bus.redis.xtrim(real_bus.keys.stream, maxlen=5, approximate=False)
+    async with Browser(relay, since=since, epoch=epoch).open() as browser:
+        await browser.is_live()
+        await emit(real_bus)
+        await browser.reaches(11)
+    assert [init["seq"] for init in browser.inits] == [10]
+    assert browser.frames[0]["type"] == "init"
+    assert browser.seqs == [11]
+
+
+async def test_a_filtered_browser_gets_its_sessions_in_init_and_their_messages_only(
+    real_bus: Bus, relay: Relay
+) -> None:
+    driver = Driver(real_bus)
+    await driver.post("session_start", "a")
+    await driver.post("session_start", "b")
+    async with Browser(relay, sessions=["b", "unknown"]).open() as browser:
+        await browser.is_live()
+        await driver.post("message", "a")
+        await driver.post("message", "b")
+        await driver.post("session_start", "unknown")
+        await eventually(lambda: len(browser.frames) == 4, "three messages after init")
+    (init,) = browser.inits
+    assert ([session["session_id"] for session in init["sessions"]], init["total"], init["next"]) == (["b"], 1, None)
+    told = [(frame.get("session") or frame["data"])["session_id"] for frame in browser.frames[1:]]
+    assert told == ["b", "unknown", "unknown"]
+
+
+async def test_when_redis_lost_its_past_everyone_begins_anew(real_bus: Bus, relay: Relay) -> None:
+    keys = real_bus.keys
+    for _ in range(3):
+        await emit(real_bus)
+    async with Browser(relay).open() as all_of_it, Browser(relay, sessions=["s"], since=2).open() as some:
+        await all_of_it.is_live()
+        await some.is_live()
+        await real_bus.redis.delete(keys.counter, keys.epoch, keys.stream)
+        await emit(real_bus)
+        await eventually(lambda: len(all_of_it.inits) == 2 and some.inits, "a new init")
+        await emit(real_bus)
+        await all_of_it.reaches(2)
+        await some.reaches(2)
+    epoch = (await real_bus.position()).epoch
+    assert all_of_it.inits[-1]["epoch"] == some.inits[-1]["epoch"] == epoch
+    assert (all_of_it.seqs, some.seqs) == ([2], [2])
+
+
+async def test_a_browser_that_comes_after_redis_lost_its_past_gets_its_init_without_any_message(
+    real_bus: Bus, relay: Relay
+) -> None:
+    keys = real_bus.keys
+    await emit(real_bus)
+    await eventually(lambda: relay._source.position.seq == 1, "the relay to have it")
+    await real_bus.redis.delete(keys.counter, keys.epoch, keys.stream)
+    async with Browser(relay).open() as browser, asyncio.timeout(2):
+        await browser.has_init()
+
+
+async def test_a_browser_that_does_not_read_is_closed_and_slows_nobody(real_bus: Bus, relay: Relay) -> None:
+    async with Browser(relay, limit=2000).open() as slow, Browser(relay, limit=2000).open() as quick:
+        await slow.is_live()
+        await quick.is_live()
+        await eventually(lambda: slow.inits and quick.inits, "init")
+        slow.reading.clear()
+        # Its reader is inside take(); one message lets it out, the rest piles up.
+        for number in range(1, 61):
+            await emit(real_bus, rest='"x":"' + "x" * 100 + '"}')
+            await quick.reaches(number)
+        assert slow.outbox.close_code == CAN_NOT_KEEP_UP
+        assert slow.outbox._size == 0
+        assert quick.outbox.close_code is None
+        slow.reading.set()
+        await eventually(lambda: slow.closed, "the close")
+    assert quick.seqs == list(range(1, 61))
+    assert slow.seqs == list(range(1, len(slow.seqs) + 1))
+
+
+async def test_a_long_replay_waits_for_its_reader_instead_of_closing_it(real_bus: Bus, relay: Relay) -> None:
+    for _ in range(200):
+        await emit(real_bus, rest='"x":"' + "x" * 100 + '"}')
+    async with Browser(relay, since=0, limit=1000).open() as browser:
+        for _ in range(50):
+            await asyncio.sleep(0)
+            browser.reading.clear()
+            assert browser.outbox._size <= 1000
+            await asyncio.sleep(0)
+            browser.reading.set()
+        await browser.reaches(200)
+        await emit(real_bus)
+        await browser.reaches(201)
+    assert browser.seqs == list(range(1, 202))
+    assert browser.outbox.close_code is None
+
+
+async def test_draining_sends_what_is_buffered_then_closes_with_service_restart(real_bus: Bus, relay: Relay) -> None:
+    async with Browser(relay).open() as browser, Browser(relay, sessions=["s"]).open() as filtered:
+        await browser.is_live()
+        await filtered.is_live()
+        for each in (browser, filtered):
+            await each.has_init()
+            each.reading.clear()
+        for _ in range(5):
+            await emit(real_bus)
+        await eventually(lambda: relay._source.position.seq == 5, "the relay to have them")
+        draining = asyncio.create_task(relay.drain())
+        await asyncio.sleep(0)
+        for each in (browser, filtered):
+            assert each.outbox.close_code == SERVICE_RESTART
+            each.reading.set()
+        await asyncio.wait_for(draining, 5)
+        await eventually(lambda: browser.closed and filtered.closed, "both to be closed")
+        assert browser.seqs == filtered.seqs == [1, 2, 3, 4, 5]
+        async with Browser(relay).open() as late:
+            await eventually(lambda: late.closed, "the late one to be closed")
+            assert late.outbox.close_code == SERVICE_RESTART
+
+
+async def test_draining_does_not_wait_for_ever(real_bus: Bus, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.coordinator.relay.DRAIN_SECONDS", 0.05)
+    async with Browser(relay).open() as browser:
+        await browser.is_live()
+        browser.reading.clear()
+        await emit(real_bus)
+        await emit(real_bus)
+        await eventually(lambda: browser.outbox.seq == 2, "the messages")
+        await asyncio.wait_for(relay.drain(), 5)
+
+
+async def test_nothing_stays_behind_of_browsers_and_watchers_that_left(real_bus: Bus, relay: Relay) -> None:
+    async with Browser(relay).open(), Browser(relay, sessions=["a", "b"]).open(), Browser(relay, sessions=["a"]).open():
+        assert relay.connections == 3
+    with relay.watching("a"), relay.watching("a"):
+        pass
+    assert relay.connections == 0
+    assert relay._by_session == {}
+    assert relay._watchers == {}
+
+
+async def test_watchers_are_woken_by_their_session_and_when_the_flow_starts_over(real_bus: Bus, relay: Relay) -> None:
+    keys = real_bus.keys
+    with relay.watching("a") as watching, relay.watching("b") as other:
+        await emit(real_bus, "a")
+        await asyncio.wait_for(watching.wait(), 5)
+        assert not other.is_set()
+        watching.clear()
+        await real_bus.redis.delete(keys.counter, keys.epoch, keys.stream)
+        await emit(real_bus, "c")
+        await asyncio.wait_for(asyncio.gather(watching.wait(), other.wait()), 5)
+
+
+async def test_browsers_that_connect_together_share_one_snapshot(
+    real_bus: Bus, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+    page = relay._sessions.page
+
+    async def counted(**how: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return await page(**how)
+
+    monkeypatch.setattr(relay._sessions, "page", counted)
+    browsers = [Browser(relay) for _ in range(20)]
+    async with asyncio.TaskGroup() as group:
+
+        async def join(browser: Browser) -> None:
+            async with browser.open():
+                await browser.is_live()
+                await eventually(lambda: browser.inits, "init")
+
+        for browser in browsers:
+            group.create_task(join(browser))
+    assert calls == 1
+
+
+async def test_a_snapshot_survives_the_browser_that_asked_for_it(real_bus: Bus, relay: Relay) -> None:
+    async with Browser(relay).open():
+        await asyncio.sleep(0)
+        second = Browser(relay)
+        opened = second.open()
+        await opened.__aenter__()
+    await second.is_live()
+    await opened.__aexit__(None, None, None)
+
+
+async def test_a_snapshot_of_a_past_that_was_left_already_does_not_leave_the_browser_waiting(
+    real_bus: Bus, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, answers = relay._sessions.page, 0
+
+    async def late(**how: Any) -> SessionPage:
+        nonlocal answers
+        answers += 1
+        found = await page(**how)
+        return replace(found, position=Position("left", 5)) if answers == 1 else found
+
+    monkeypatch.setattr(relay._sessions, "page", late)
+    async with Browser(relay).open() as browser:
+        await eventually(lambda: browser.inits, "init")
+        await emit(real_bus)
+        async with asyncio.timeout(1):
+            await browser.is_live()
