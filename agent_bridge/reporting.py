@@ -10,7 +10,7 @@ from agent_bridge.errors import BridgeNotEntered
 from agent_bridge.link import Ending, Link, LinkSettings
 from agent_bus.commands import LEASE_SECONDS, StopCommand
 from agent_bus.discovery import NAMESPACE_VARIABLE, find_redis_url
-from agent_bus.identifiers import check_session_id
+from agent_bus.identifiers import check_name, check_session_id
 from agent_bus.keys import DEFAULT_NAMESPACE
 
 # Redis on the same machine is reached in milliseconds; an agent that has none starts a little later and goes on.
@@ -34,11 +34,14 @@ class Reporting:
 
         session_id: one that exists is resumed; without one a new one is made. redis_url: else `REDIS_URL`, else the
         redis-url file of the project. lease_seconds: how soon people see that the agent was killed.
-        Raises ValueError for a session_id that can't be one.
+        Raises ValueError for a session_id or session_name that can't be one.
         """
         own_id = check_session_id(session_id) if session_id is not None else str(uuid.uuid4())
         self._identity = SessionIdentity(
-            own_id, session_name or own_id, os.fspath(project_dir) if project_dir is not None else None, agent_name
+            own_id,
+            check_name(session_name or own_id),
+            os.fspath(project_dir) if project_dir is not None else None,
+            agent_name,
         )
         self._settings = LinkSettings(
             find_redis_url(redis_url), os.environ.get(NAMESPACE_VARIABLE) or DEFAULT_NAMESPACE, lease_seconds

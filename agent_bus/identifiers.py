@@ -8,6 +8,7 @@ import re
 
 ID_PATTERN = r"^[^/\\\x00-\x1f\x7f-\x9f]+$"
 ID_LENGTH = 200
+NAME_LENGTH = 500
 _ID = re.compile(ID_PATTERN)
 
 
@@ -17,6 +18,13 @@ def check_session_id(value: str) -> str:
         raise ValueError(
             f"a session id is 1 to {ID_LENGTH} characters without / \\ and control characters, not . or .."
         )
+    return value
+
+
+def check_name(value: str) -> str:
+    """Returns the session's name. Raises ValueError with what is allowed."""
+    if not 0 < len(value) <= NAME_LENGTH or "\x00" in value:
+        raise ValueError(f"a session's name is 1 to {NAME_LENGTH} characters without NUL")
     return value
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
 
 from agent_bus import timestamps
-from agent_bus.identifiers import ID_LENGTH, ID_PATTERN, check_session_id
+from agent_bus.identifiers import ID_LENGTH, ID_PATTERN, NAME_LENGTH, check_session_id
 
 Status = Literal["running", "finished", "stopped"]
 """`running` until the run ends: by itself (`finished`), or because it was asked to (`stopped`)."""
@@ -17,7 +17,6 @@ Status = Literal["running", "finished", "stopped"]
 Presence = Literal["connected", "hooks", "none"]
 """`connected`: a bridge holds the run. `hooks`: it is reported over HTTP and learns of a stop by its next report."""
 
-NAME_LENGTH = 500
 EVENT_TYPE_PATTERN = r"^[a-z][a-z0-9_]*$"
 EVENT_TYPE_LENGTH = 64
 

@@ -4,7 +4,8 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from agent_bus.event_records import EventRecord
-from agent_bus.messages import NAME_LENGTH, Event
+from agent_bus.identifiers import NAME_LENGTH
+from agent_bus.messages import Event
 from agent_bus.timestamps import microseconds
 from api.errors import explain
 

@@ -7,7 +7,8 @@ import orjson
 from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from agent_bus.messages import NAME_LENGTH, Name, Session, SessionId, Status
+from agent_bus.identifiers import NAME_LENGTH
+from agent_bus.messages import Name, Session, SessionId, Status
 from agent_bus.sessions import MAX_PAGE
 from api.coordinator.cursors import InvalidCursor, decode_cursor, encode_cursor
 from api.coordinator.finding import Filter, find_sessions
