@@ -3,11 +3,11 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import wait
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from agent_bridge.errors import SessionStopped
-from agent_bridge.link import Link
 from agent_bridge.reporting import ATTACH_SECONDS, Reporting
 from agent_bus.commands import StopCommand
 
@@ -27,19 +27,25 @@ class BlockingAgentBridge(Reporting):
         self._handler_lock = threading.Lock()
         self._handler: Callable[[StopCommand], object] | None = None
         self._handling: threading.Thread | None = None
-        link = Link(self._identity, self._settings, self._heard)
-        self._link = link
-        link.start()
-        if not link.wait_attached(ATTACH_SECONDS):
-            logger.warning("redis has not been reached yet; session %s goes on without it", self.session_id)
+        link = self._open(self._heard)
+        try:
+            wait([link.tried], ATTACH_SECONDS)
+            self._warn_unless(link.tried.done() and link.tried.result())
+        except BaseException as error:
+            # Nobody will leave a block that was never entered.
+            link.close(self._how_it_ended(error))
+            self._link = None
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Ends the run: sends what waits, says how it ended, and gives the lease back."""
-        self._entered.close(self._how_it_ended(error))
+        link = self._entered
+        link.close(self._how_it_ended(error))
         self._link = None
+        wait([link.ended])
 
     def _heard(self, command: StopCommand) -> None:
         self._command = command

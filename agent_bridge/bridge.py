@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from agent_bridge.errors import SessionStopped
-from agent_bridge.link import Link
 from agent_bridge.reporting import ATTACH_SECONDS, Reporting
 from agent_bus.commands import StopCommand
 
@@ -34,34 +33,38 @@ class AgentBridge(Reporting):
         self._handler: StopHandler | None = None
         self._handling: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[Any]] = set()
-        link = Link(self._identity, self._settings, self._heard)
-        self._link = link
-        await asyncio.to_thread(link.start)
-        if not await asyncio.to_thread(link.wait_attached, ATTACH_SECONDS):
-            logger.warning("redis has not been reached yet; session %s goes on without it", self.session_id)
-        # A stop that was waiting for this run has been posted to this loop by now; let it in first.
-        await asyncio.sleep(0)
+        link = self._open(self._heard)
+        try:
+            tried = asyncio.wrap_future(link.tried)
+            await asyncio.wait([tried], timeout=ATTACH_SECONDS)
+            self._warn_unless(tried.done() and tried.result())
+            # A stop that was waiting for this run has been posted to this loop by now; let it in first.
+            await asyncio.sleep(0)
+        except BaseException as error:
+            # Nobody will leave a block that was never entered.
+            link.close(self._how_it_ended(error))
+            self._link = None
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Ends the run: sends what waits, says how it ended, and gives the lease back."""
-        closing = asyncio.create_task(asyncio.to_thread(self._leave, error))
+        link = self._entered
+        link.close(self._how_it_ended(error))
+        ended = asyncio.wrap_future(link.ended)
         try:
-            await asyncio.shield(closing)
+            await asyncio.shield(ended)
         except asyncio.CancelledError:
             # The end must be told even when the agent is being cancelled; it takes a bounded time.
-            await closing
+            await asyncio.wait([ended])
             raise
+        finally:
+            self._link = None
         if self._handling is not None and not self._handling.done():
             self._handling.cancel()
             await asyncio.gather(self._handling, return_exceptions=True)
-
-    def _leave(self, error: BaseException | None) -> None:
-        link = self._entered
-        link.close(self._how_it_ended(error))
-        self._link = None
 
     def _heard(self, command: StopCommand) -> None:
         self._command = command

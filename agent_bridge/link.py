@@ -60,9 +60,11 @@ class Link:
         self._outgoing = Outgoing(lambda count: encode(identity, "events_dropped", {"count": count}))
         self._start = encode(identity, "session_start", {})
         self._started = threading.Event()
-        self._tried = threading.Event()
-        self._attached = False
         self._closing: Future[Ending] = Future()
+        self.tried: Future[bool] = Future()
+        """Whether the first attempt to take the lease succeeded; it is tried again, on and on."""
+        self.ended: Future[None] = Future()
+        """Done when all has been said and the thread ends."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._attachment: Attachment | None = None
         # Whether the thread has been told of events that it has not looked at yet: telling it costs a system call.
@@ -74,14 +76,9 @@ class Link:
         self._thread.start()
         self._started.wait()
 
-    def wait_attached(self, seconds: float) -> bool:
-        """Waits until taking the lease has been tried; False if Redis was not there (it is tried again, on and on)."""
-        self._tried.wait(seconds)
-        return self._attached
-
     def _on_tried(self, attached: bool) -> None:
-        self._attached = attached
-        self._tried.set()
+        if not self.tried.done():
+            self.tried.set_result(attached)
 
     def emit(self, event: EventRecord) -> bool:
         """Hands an event over, without waiting; False if the buffer is full and it was dropped, or all is over."""
@@ -108,10 +105,9 @@ class Link:
         self._in_thread(acknowledge)
 
     def close(self, ending: Ending) -> None:
-        """Sends what waits, says how the run ended, gives the lease back and ends the thread; waits for all of it."""
+        """Begins to end: sends what waits, says how the run ended, and gives the lease back; `ended` says when."""
         if not self._closing.done():
             self._closing.set_result(ending)
-        self._thread.join()
 
     def _in_thread(self, action: Callable[[], None]) -> None:
         loop = self._loop
@@ -130,7 +126,8 @@ class Link:
             logger.exception("the bridge of session %s has failed; the agent goes on unseen", self._identity.session_id)
         finally:
             self._started.set()
-            self._tried.set()
+            self._on_tried(attached=False)
+            self.ended.set_result(None)
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -1,8 +1,9 @@
 """What both bridges have in common: who the session is, what is said of it, and how it ends."""
 
+import logging
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from agent_bridge.encoding import SessionIdentity, content_blocks, encode
@@ -12,6 +13,8 @@ from agent_bus.commands import LEASE_SECONDS, StopCommand
 from agent_bus.discovery import NAMESPACE_VARIABLE, find_redis_url
 from agent_bus.identifiers import check_name, check_session_id
 from agent_bus.keys import DEFAULT_NAMESPACE
+
+logger = logging.getLogger("agent_bridge")
 
 # Redis on the same machine is reached in milliseconds; an agent that has none starts a little later and goes on.
 ATTACH_SECONDS = 2.0
@@ -50,6 +53,17 @@ class Reporting:
         self._command: StopCommand | None = None
         self._ending: dict[str, Any] = {}
         self._has_ceased = True
+
+    def _open(self, on_command: Callable[[StopCommand], None]) -> Link:
+        """A link for another run; nothing of an earlier one counts any more."""
+        self._command, self._ending, self._has_ceased = None, {}, True
+        self._link = Link(self._identity, self._settings, on_command)
+        self._link.start()
+        return self._link
+
+    def _warn_unless(self, attached: bool) -> None:
+        if not attached:
+            logger.warning("redis has not been reached yet; session %s goes on without it", self.session_id)
 
     @property
     def session_id(self) -> str:
@@ -129,7 +143,7 @@ def _as_object(tool_input: object) -> dict[Any, Any] | None:
 
 def _describe(error: BaseException) -> str:
     try:
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     except Exception:  # noqa: BLE001 - an error of the agent's own that can't be shown
         return type(error).__name__
 

@@ -1,6 +1,9 @@
 """Connections to Redis: which URLs are understood, how long to wait, and when to try again."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -8,10 +11,12 @@ from urllib.parse import unquote, urlsplit
 from redis import BlockingConnectionPool as ThreadPool
 from redis import Redis as ThreadRedis
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.connection import parse_url
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry as ThreadRetry
 from redis.sentinel import Sentinel as ThreadSentinel
 
@@ -23,6 +28,8 @@ _PASSWORD_IN_QUERY = re.compile(r"(password=)[^&]*")
 
 # A loopback or rack-local Redis answers within a millisecond; five seconds mean that it is not going to.
 TIMEOUT_SECONDS = 5.0
+# For all tries of a command together, reconnecting included.
+DEADLINE_SECONDS = 6.0
 # Three tries within about half a second ride out a dropped connection; longer outages are the caller's to report.
 RETRIES = 3
 BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS = 0.05, 0.5
@@ -96,6 +103,37 @@ def _options(url: str, name: str, timeout: float | None) -> dict[str, Any]:
     }
 
 
+class BoundedPipeline(Pipeline):
+    """A pipeline whose tries altogether end by the deadline."""
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """As redis-py's. Raises redis' TimeoutError at the deadline."""
+        async with _deadline():
+            return await super().execute(raise_on_error)
+
+
+class BoundedRedis(Redis):
+    """A client whose tries altogether end by the deadline: a hung Redis costs one time limit, not one for each try."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As redis-py's. Raises redis' TimeoutError at the deadline."""
+        async with _deadline():
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """As redis-py's."""
+        return BoundedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+@asynccontextmanager
+async def _deadline() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise RedisTimeoutError(f"no answer within {DEADLINE_SECONDS:g} s") from error
+
+
 def connect(
     url: str,
     *,
@@ -117,11 +155,11 @@ def connect(
         target = parse_sentinel(url)
         sentinel = Sentinel(target.hosts, sentinel_kwargs={"socket_timeout": TIMEOUT_SECONDS})
         client: Redis = sentinel.master_for(
-            target.service, max_connections=max_connections, **(options | target.options)
+            target.service, redis_class=BoundedRedis, max_connections=max_connections, **(options | target.options)
         )
         return client
     pool = BlockingConnectionPool.from_url(url, max_connections=max_connections, timeout=TIMEOUT_SECONDS, **options)
-    return Redis.from_pool(pool)
+    return BoundedRedis.from_pool(pool)
 
 
 def connect_threaded(url: str, *, name: str, timeout: float | None = TIMEOUT_SECONDS) -> ThreadRedis:

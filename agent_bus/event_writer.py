@@ -11,6 +11,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from agent_bus.bus import Argument, Bus
 from agent_bus.commands import Appended
@@ -68,10 +69,13 @@ class EventWriter:
                     batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
                     await self._send(batch)
         finally:
-            while self._waiting:
-                _, answer = self._waiting.popleft()
-                if not answer.done():
-                    answer.set_exception(WriterStopped("shutting down; the event was not kept"))
+            self._refuse_waiting(WriterStopped("shutting down; the event was not kept"))
+
+    def _refuse_waiting(self, error: RedisError) -> None:
+        while self._waiting:
+            _, answer = self._waiting.popleft()
+            if not answer.done():
+                answer.set_exception(error)
 
     async def _send(self, batch: list[tuple[list[Argument], "asyncio.Future[Appended]"]]) -> None:
         try:
@@ -84,6 +88,9 @@ class EventWriter:
                     replies[index] = reply
         except (RedisError, OSError) as error:
             replies = [error] * len(batch)
+            if isinstance(error, RedisTimeoutError | TimeoutError):
+                # A Redis that hangs would keep each batch waiting for as long, one after the other.
+                self._refuse_waiting(WriterFull("Redis does not answer; the event was not kept"))
         except asyncio.CancelledError:
             for _, answer in batch:
                 if not answer.done():

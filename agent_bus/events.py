@@ -8,6 +8,11 @@ from agent_bus.bus import Argument, Bus
 from agent_bus.commands import Appended, StopCommand
 from agent_bus.event_records import EventRecord
 
+# A page is made in memory. It ends early, saying that there is more, where events are large; one round trip reads part
+# of it, so that it ends soon enough.
+MAX_PAGE_BYTES = 16 * 1024 * 1024
+PART = 256
+
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
@@ -77,21 +82,36 @@ class Events:
         """
         low = f"({after}-0" if after is not None else "-"
         high = f"({before}-0" if before is not None else "+"
+        found: list[tuple[bytes, bytes]] = []
+        size = 0
+        while True:
+            # One more than is wanted tells whether there are more.
+            wanted = min(limit + 1 - len(found), PART)
+            known, entries = await self._part(session_id, low, high, wanted, newest_first=after is None)
+            if not known:
+                return None
+            found += entries
+            size += sum(len(event) for _, event in entries)
+            if len(found) > limit or len(entries) < wanted or size > MAX_PAGE_BYTES:
+                break
+            edge = f"({entries[-1][0].decode()}"
+            low, high = (low, edge) if after is None else (edge, high)
+        has_more = len(found) > limit or (size > MAX_PAGE_BYTES and len(entries) == wanted)
+        found = found[:limit]
+        if after is None:
+            found.reverse()
+        ids = [int(entry_id.split(b"-")[0]) for entry_id, _ in found]
+        return EventPage([event for _, event in found], ids[0] if ids else None, ids[-1] if ids else None, has_more)
+
+    async def _part(
+        self, session_id: str, low: str, high: str, count: int, *, newest_first: bool
+    ) -> tuple[bool, list[tuple[bytes, bytes]]]:
         history = self._keys.history(session_id)
         async with self._bus.redis.pipeline(transaction=False) as pipe:
             pipe.exists(self._keys.session(session_id))
-            if after is None:
-                pipe.xrevrange(history, max=high, min=low, count=limit + 1)
+            if newest_first:
+                pipe.xrevrange(history, max=high, min=low, count=count)
             else:
-                pipe.xrange(history, min=low, max=high, count=limit + 1)
+                pipe.xrange(history, min=low, max=high, count=count)
             known, entries = await pipe.execute()
-        if not known:
-            return None
-        has_more = len(entries) > limit
-        entries = entries[:limit]
-        if after is None:
-            entries.reverse()
-        ids = [int(entry_id.split(b"-")[0]) for entry_id, _ in entries]
-        return EventPage(
-            [fields[b"e"] for _, fields in entries], ids[0] if ids else None, ids[-1] if ids else None, has_more
-        )
+        return bool(known), [(entry_id, fields[b"e"]) for entry_id, fields in entries]

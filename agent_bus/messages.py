@@ -26,6 +26,10 @@ SessionId = Annotated[
 Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH, pattern=r"^[^\x00]+$")]
 
 
+# What a double, and so a browser, holds exactly.
+LARGEST_INTEGER = 2**53
+
+
 class Message(BaseModel):
     """Frozen, and tolerant of fields that a newer version adds."""
 
@@ -68,7 +72,7 @@ class Event(BaseModel):
     tool_input: dict[str, JsonValue] | None = None
     tool_output: JsonValue = None
     error: str | None = None
-    exit_code: int | None = None
+    exit_code: Annotated[int, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)] | None = None
     reason: str | None = None
     role: Literal["user", "assistant"] | None = None
     content: list[ContentBlock] | None = None

@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 # Silence is normal on an idle system; half a minute of it is worth one PUBLISH to know.
 PROBE_AFTER_SECONDS = 30.0
 PROBE_WAIT_SECONDS = 5.0
-# Reading the stream in parts of this size keeps one part under about a megabyte of 1 KB events.
-CHUNK = 1000
+# Messages are up to a megabyte each: this many of the largest are what one reader may hold at once.
+CHUNK = 64
 # Under saturation the channel never runs dry; others on the loop get their turn after this many messages.
 TURN = 128
 BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS = 0.05, 2.0
@@ -150,6 +150,8 @@ class Subscriber:
                 return
             for message in messages:
                 self._hand_on(message)
+            # Browsers take what they were handed before there is more.
+            await asyncio.sleep(0)
 
     async def _is_remembered(self, head: Position) -> bool:
         """Whether Redis still knows the message that was delivered last, and under that number.

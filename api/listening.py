@@ -34,10 +34,17 @@ def bind(host: str, port: int, *, option: str = "--port") -> list[socket.socket]
     return sockets
 
 
+# A client that reads slowly frees its window now and then; one that does not for so long does not read at all.
+UNREAD_MILLISECONDS = 20_000
+
+
 def _listener(family: int, address: tuple[object, ...], *, alone: bool) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Connections inherit it: a client that takes nothing at all for so long is let go, as a dead one is.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MILLISECONDS)
         if family == socket.AF_INET6 and not alone:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(address)

@@ -41,7 +41,9 @@ for i = 9, #ARGV, 7 do
         s.started = '1'
         changed = true
       end
-      if ours and source == 'http' then s.via = 'hooks' end
+      if ours and source == 'http' and s.via ~= 'hooks' then
+        s.via, changed = 'hooks', true
+      end
       touch(s)
       if changed and kind ~= 'session_stop' then announce(s, 'session_updated') end
     end
@@ -51,8 +53,9 @@ for i = 9, #ARGV, 7 do
       if s.status == 'running' then
         s.status, changed = 'finished', true
       end
-      -- An agent that was asked to stop and reports its end has stopped, whichever way it learned of it.
-      if s.stop_confirmed == '0' then
+      -- An agent that was asked to stop and reports its end has stopped, whichever way it learned of it. While a
+      -- bridge is connected, only the bridge knows.
+      if s.stop_confirmed == '0' and (owner ~= '' or not connected(s)) then
         s.stop_confirmed, changed = '1', true
       end
       if owner ~= '' and owner == s.lease_owner then

@@ -29,8 +29,10 @@ end
 if before and before.lease_owner == owner then
   -- The answer to the first try was lost; the run has begun already.
   local s = copy(before)
+  local returned = not connected(s)
   hold_lease(s, owner, ttl)
   save(s, before)
+  if returned then announce(s, 'session_updated') end
   return { 'held', s.run, stop_command(s) }
 end
 

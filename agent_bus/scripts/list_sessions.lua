@@ -4,20 +4,20 @@
 -- KEYS[6] the index to read (all sessions, those of a status, or those of an agent); KEYS[4] is unused
 -- ARGV[5] prefix  of the sessions' keys
 -- ARGV[6] after   the session id that the page before ended with; '' for the first page
--- ARGV[7] score   that session's, should it be gone
+-- ARGV[7] score   that session's, should it be gone or have been created anew
 -- ARGV[8] limit
 -- Returns {epoch or '', number, sessions in the index, last one's score, last one's id (both '' if none follows),
 -- session as JSON…}.
 local start = 0
 if ARGV[6] ~= '' then
-  local rank = redis.call('ZREVRANK', KEYS[6], ARGV[6])
-  if rank then
-    start = rank + 1
+  local score = redis.call('ZSCORE', KEYS[6], ARGV[6])
+  if score and tonumber(score) == tonumber(ARGV[7]) then
+    start = redis.call('ZREVRANK', KEYS[6], ARGV[6]) + 1
   else
-    -- It is gone. Put back for a moment, it tells where it was, among others of the same score too.
+    -- It is gone, or another by now. Put back for a moment, it tells where it was, among others of its score too.
     redis.call('ZADD', KEYS[6], ARGV[7], ARGV[6])
     start = redis.call('ZREVRANK', KEYS[6], ARGV[6])
-    redis.call('ZREM', KEYS[6], ARGV[6])
+    if score then redis.call('ZADD', KEYS[6], score, ARGV[6]) else redis.call('ZREM', KEYS[6], ARGV[6]) end
   end
 end
 local page = redis.call('ZREVRANGE', KEYS[6], start, start + tonumber(ARGV[8]) - 1, 'WITHSCORES')

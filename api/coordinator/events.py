@@ -17,8 +17,6 @@ router = APIRouter(tags=["events"])
 DEFAULT_EVENTS, MAX_EVENTS = 1000, 10_000
 LARGEST_ID = 2**53
 
-EventId = Annotated[int | None, Query(ge=0, le=LARGEST_ID)]
-
 
 class EventAccepted(BaseModel):
     """The event is in Redis and on its way. `stop_requested`: somebody wants the agent's run to end."""
@@ -74,10 +72,12 @@ async def get_events(
     session_id: str,
     services: WithServices,
     limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = DEFAULT_EVENTS,
-    before: EventId = None,
-    after: EventId = None,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
+    after: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
 ) -> Response:
-    """The newest events, oldest first. While `has_more`, pass `next` as `before` for older ones.
+    """The newest events, oldest first; fewer than `limit` where they are large.
+
+    While `has_more`, pass `next` as `before` for older ones.
 
     With `after`, the events that follow that id instead; then pass `next` as `after`.
     """

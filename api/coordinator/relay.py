@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import orjson
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from agent_bus.bus import Bus, BusMessage, Position
 from agent_bus.sessions import SessionPage, Sessions
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 # Close codes: 4000 to 4999 are for applications (RFC 6455 section 7.4.2); 1012 is "service restart" (IANA registry).
 CAN_NOT_KEEP_UP = 4008
 """Come back with `?since=<seq>` of the last message."""
+START_OVER = 4009
+"""Come back without `since`: what followed the last message can't be had any more."""
 SERVICE_RESTART = 1012
 """Come back, here or at another replica, with `?since=<seq>`."""
 
@@ -32,13 +35,16 @@ SERVICE_RESTART = 1012
 DRAIN_SECONDS = 3.0
 # A subscriber notices a new epoch with the next message or within its reconnect.
 EPOCH_SECONDS = 0.05
+# How soon a browser that waits for Redis is looked after again.
+RETRY_SECONDS = 0.5
 
 
 @dataclass(eq=False)
 class Outbox:
     """What one browser has yet to be sent: bounded, in order, each message once.
 
-    sessions: the ids it asked for; empty for all. since: where it says it stands.
+    sessions: the ids it asked for; empty for all. since: where it says it stands. begun: it has been sent something.
+    live: it gets what the subscriber delivers.
     """
 
     limit: int
@@ -47,8 +53,8 @@ class Outbox:
     epoch: str | None = None
     seq: int = 0
     live: bool = False
+    begun: bool = False
     close_code: int | None = None
-    rejoin: asyncio.Event = field(default_factory=asyncio.Event)
     _frames: deque[bytes] = field(default_factory=deque)
     _size: int = 0
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -155,12 +161,11 @@ class Relay:
             watcher.set()
 
     def _start_over(self, position: Position) -> None:
-        logger.warning(
-            "starting over at %d in epoch %s with %d browsers", position.seq, position.epoch, self.connections
-        )
-        for outbox in self._everyone():
-            outbox.live, outbox.since = False, None
-            outbox.rejoin.set()
+        everyone = [outbox for outbox in self._everyone() if outbox.begun]
+        logger.warning("starting over at %d in epoch %s; %d browsers", position.seq, position.epoch, len(everyone))
+        # `init` comes once a connection, so they come back for it.
+        for outbox in everyone:
+            outbox.close(START_OVER)
         for watchers in self._watchers.values():
             for watcher in watchers:
                 watcher.set()
@@ -196,36 +201,38 @@ class Relay:
                 self._watchers.pop(session_id, None)
 
     async def join(self, outbox: Outbox) -> None:
-        """Brings a browser to the live flow, and back to it whenever the flow starts over. Never returns."""
-        while True:
-            outbox.rejoin.clear()
+        """Brings a browser to the live flow, however long Redis takes. It is cancelled when the connection ends."""
+        while not outbox.live and outbox.close_code is None:
             await self._source.connected.wait()
-            if not await self._resume(outbox):
-                await self._begin(outbox)
-            while not self._caught_up(outbox) and not outbox.rejoin.is_set():
-                if outbox.epoch != self._source.position.epoch:
-                    break  # The subscriber has started over meanwhile; `rejoin` is set.
-                if not await self._replay(outbox):
-                    await self._begin(outbox)
-            await outbox.rejoin.wait()
+            try:
+                await self._catch_up(outbox)
+            except (RedisError, OSError) as error:
+                logger.warning("a browser waits for redis: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+        await asyncio.get_running_loop().create_future()
+
+    async def _catch_up(self, outbox: Outbox) -> None:
+        if not outbox.begun and not await self._resume(outbox):
+            await self._begin(outbox)
+        while outbox.close_code is None and not self._caught_up(outbox):
+            if not await self._replay(outbox):
+                outbox.close(START_OVER)
 
     def _caught_up(self, outbox: Outbox) -> bool:
         # No await between the comparison and the flag: whatever the subscriber delivers next finds the browser live.
-        at = self._source.position
-        if outbox.epoch == at.epoch and outbox.seq >= at.seq:
-            outbox.live = outbox.close_code is None
-            return True
-        return False
+        outbox.live = outbox.seq >= self._source.position.seq
+        return outbox.live
 
     async def _resume(self, outbox: Outbox) -> bool:
-        since, outbox.since = outbox.since, None
-        if since is None:
+        if outbox.since is None:
             return False
         head = await self._bus.position()
-        if since > head.seq or outbox.epoch not in (None, head.epoch) or head.epoch != self._source.position.epoch:
+        if head.epoch != self._source.position.epoch or outbox.epoch not in (None, head.epoch):
             return False
-        outbox.seq, outbox.epoch = since, head.epoch
-        return since == head.seq or await self._replay(outbox)
+        # From here on it is one that has to be told when the flow starts over.
+        outbox.seq, outbox.begun = outbox.since, True
+        outbox.begun = outbox.since == head.seq or (outbox.since < head.seq and await self._replay(outbox))
+        return outbox.begun
 
     async def _replay(self, outbox: Outbox) -> bool:
         """Sends the next messages from the stream; False if it no longer has what follows."""
@@ -245,8 +252,7 @@ class Relay:
         position = snapshot.position
         head = orjson.dumps({"type": "init", "seq": position.seq, "epoch": position.epoch, "total": snapshot.total})
         frame = head[:-1] + b',"next":' + orjson.dumps(snapshot.next and encode_cursor(snapshot.next))
-        await outbox.room()
-        outbox.seq, outbox.epoch = position.seq, position.epoch
+        outbox.seq, outbox.begun = position.seq, True
         outbox.put(frame + b',"sessions":[' + b",".join(snapshot.sessions) + b"]}")
 
     async def _snapshot_for(self, outbox: Outbox) -> SessionPage:

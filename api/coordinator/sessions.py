@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import orjson
 from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from redis.exceptions import RedisError
 
 from agent_bus.identifiers import NAME_LENGTH
 from agent_bus.messages import Name, Session, SessionId, Status
@@ -13,13 +14,13 @@ from agent_bus.sessions import MAX_PAGE
 from api.coordinator.cursors import InvalidCursor, decode_cursor, encode_cursor
 from api.coordinator.finding import Filter, find_sessions
 from api.coordinator.services import Services, WithServices
-from api.coordinator.stopping import as_json
+from api.coordinator.stopping import StopAnswer, as_json
 from api.errors import DETAIL, problem
 
 router = APIRouter(tags=["sessions"])
 
-# Each stop that waits costs a small task; a thousand agents are stopped in a few rounds of this many.
-STOPS_AT_ONCE = 200
+# More requests at once than there are connections would only wait for each other.
+STOPS_AT_ONCE = 32
 MAX_STOP_IDS = 1000
 
 # As in ids, NUL ends strings in too many places to be kept.
@@ -168,18 +169,19 @@ async def stop_sessions(which: StopFilter, services: WithServices) -> StopResult
     """Stops several sessions at once, or everything."""
     wanted = Filter("running", which.agent_name, which.project_dir)
     session_ids = await _running(services, wanted) if which.session_ids is None else which.session_ids
-    if which.session_ids is not None and (which.agent_name or which.project_dir):
+    if which.session_ids is not None and (which.agent_name is not None or which.project_dir is not None):
         running = set(await _running(services, wanted))
         session_ids = [session_id for session_id in session_ids if session_id in running]
     turns = asyncio.Semaphore(STOPS_AT_ONCE)
 
     async def stop(session_id: str) -> StopResult:
-        async with turns:
-            answer = await services.stopper.stop(session_id)
-        if answer is None:
-            message = f"No session {session_id!r}"
-            return StopResult(success=False, ok=False, session_id=session_id, status="unknown", message=message)
-        return StopResult.model_validate(as_json(session_id, answer))
+        try:
+            answer = await services.stopper.stop(session_id, turns)
+        except (RedisError, OSError) as error:
+            # The others have their answers; this one may be asked for again.
+            answer = StopAnswer(False, "unknown", f"Redis did not answer: {error}")
+        known = answer or StopAnswer(False, "unknown", f"No session {session_id!r}")
+        return StopResult.model_validate(as_json(session_id, known))
 
     results = await asyncio.gather(*(stop(session_id) for session_id in dict.fromkeys(session_ids)))
     return StopResults(sessions=results, requested=len(results), stopped=sum(result.success for result in results))

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from agent_bus.commands import StopOutcome
@@ -18,7 +19,8 @@ UNCONFIRMED = (
     "The agent has been told but has not confirmed within {seconds:g} s; "
     "its confirmation will arrive over the WebSocket when it comes"
 )
-RESTARTED = "The run that was to be stopped is over; the session has been started again meanwhile"
+RESTARTED = "The session has been started again meanwhile; the stop was meant for the run before"
+WENT_AWAY = "The agent was told and went away without confirming; the session counts as stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,15 @@ class Stopper:
         self._relay = relay
         self._wait = wait_seconds
 
-    async def stop(self, session_id: str) -> StopAnswer | None:
-        """Stops a session's run; None for a session never heard of (or deleted while it was being stopped)."""
+    async def stop(self, session_id: str, turns: asyncio.Semaphore | None = None) -> StopAnswer | None:
+        """Stops a session's run; None for a session never heard of (or deleted while it was being stopped).
+
+        turns: limits how many ask Redis at once; waiting for agents needs none.
+        """
         # Watching begins before asking, or a quick agent's confirmation would be missed.
         with self._relay.watching(session_id) as changed:
-            request = await self._sessions.request_stop(session_id, uuid.uuid4().hex)
+            async with turns or nullcontext():
+                request = await self._sessions.request_stop(session_id, uuid.uuid4().hex)
             if request.outcome == "unknown":
                 return None
             if request.outcome != "sent":
@@ -71,12 +77,12 @@ class Stopper:
             return None
         text, current = found
         if current != run:
-            return StopAnswer(True, Session.model_validate_json(text).status, RESTARTED)
+            return StopAnswer(False, Session.model_validate_json(text).status, RESTARTED)
         session = Session.model_validate_json(text)
-        if session.status == "running":
+        if session.status == "running" or (session.presence == "connected" and session.stop_confirmed is False):
             return _PENDING
         if session.status == "stopped":
-            return StopAnswer(True, "stopped", STOPPED if session.stop_confirmed else UNATTENDED)
+            return StopAnswer(True, "stopped", STOPPED if session.stop_confirmed else WENT_AWAY)
         return StopAnswer(True, session.status, "Session finished by itself before it could be stopped")
 
 

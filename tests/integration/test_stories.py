@@ -16,7 +16,7 @@ import pytest
 from agent_bridge import AgentBridge, BlockingAgentBridge, SessionStopped, StopCommand
 from agent_bus.timestamps import now
 from tests.browser import Browser, is_status
-from tests.processes import DEADLINE_SECONDS, RedisServer, Server, wait_until
+from tests.processes import DEADLINE_SECONDS, RedisServer, Server
 
 Replicas = tuple[Server, Server]
 Clients = tuple[httpx.AsyncClient, httpx.AsyncClient]
@@ -381,7 +381,7 @@ def test_the_bridge_finds_redis_by_the_projects_file(
     (workspace / "deeper").mkdir()
     monkeypatch.chdir(workspace / "deeper")
     with BlockingAgentBridge(session_id=session_id) as bridge:
-        assert wait_until(lambda: bridge._entered.wait_attached(0.1), "the lease")
+        assert bridge._entered.tried.result(DEADLINE_SECONDS) is True
 
 
 async def test_what_a_session_is_stays_valid_json_for_odd_names(

@@ -167,7 +167,7 @@ async def divide() -> float:
     ("error", "code", "reason"),
     [
         (ValueError("no"), 1, "ValueError: no"), (SystemExit(3), 3, None), (SystemExit("bye"), 1, "bye"),
-        (asyncio.CancelledError(), 1, "CancelledError: "), (None, 0, None),
+        (asyncio.CancelledError(), 1, "CancelledError"), (None, 0, None),
     ],
     ids=str,
 )  # fmt: skip

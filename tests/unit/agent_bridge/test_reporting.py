@@ -103,7 +103,7 @@ def test_a_message_s_content_may_be_missing() -> None:
     [
         (None, 0, None),
         (ValueError("bad"), 1, "ValueError: bad"),
-        (KeyboardInterrupt(), 1, "KeyboardInterrupt: "),
+        (KeyboardInterrupt(), 1, "KeyboardInterrupt"),
         (SystemExit(), 0, None),
         (SystemExit(0), 0, None),
         (SystemExit(3), 3, None),

@@ -62,10 +62,7 @@ def test_other_urls_are_refused_with_an_example(url: str) -> None:
         "redis://h:abc/0",
         "redis://h:99999/0",
         "redis://h/0?socket_timeout=soon",
-        pytest.param(
-            "REDIS://h/0",
-            marks=pytest.mark.xfail(strict=True, reason="finding: noticed late, and not as InvalidRedisUrl"),
-        ),
+        "REDIS://h/0",
     ],
 )
 def test_urls_that_the_client_would_refuse_are_refused_as_such(url: str) -> None:

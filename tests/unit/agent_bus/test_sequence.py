@@ -105,7 +105,8 @@ class Interleavings(RuleBasedStateMachine):
 
     def drive(self, step: Coroutine[Any, Any, None]) -> None:
         with pytest.raises(StopIteration):
-            step.send(None)
+            while True:
+                step.send(None)
         assert self.subscriber.position == self.at
 
     def delivered(self, message: BusMessage) -> None:

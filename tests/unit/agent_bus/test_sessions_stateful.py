@@ -110,14 +110,15 @@ class SessionMachine(RuleBasedStateMachine):
             model.begin(self.new_run())
         model.hooks = True
         if kind == "session_stop":
-            self.ended(model)
+            self.ended(model, known=not model.owner)
         assert (appended.command is not None) == model.asked
 
     @staticmethod
-    def ended(model: Model) -> None:
+    def ended(model: Model, *, known: bool) -> None:
+        """known: who reported it can know that the agent has ceased."""
         if model.status == "running":
             model.status = "finished"
-        if model.asked:
+        if model.asked and known:
             model.confirmed = True
 
     @rule(owner=st.sampled_from(OWNERS))
@@ -179,7 +180,7 @@ class SessionMachine(RuleBasedStateMachine):
         else:
             ours = model.run == bridge.model_run
         if ours and kind == "session_stop":
-            self.ended(model)
+            self.ended(model, known=True)
             if model.holder == owner:
                 model.owner = model.holder = None
 
@@ -253,7 +254,8 @@ class SessionMachine(RuleBasedStateMachine):
             assert not told or told[-1]["type"] == "session_deleted"
             return
         last = told[-1]["session"]
-        assert (last["status"], last["stop_confirmed"]) == (self.model.status, self.model.stop_confirmed)
+        expected = (self.model.status, self.model.stop_confirmed, self.model.presence)
+        assert (last["status"], last["stop_confirmed"], last["presence"]) == expected
 
     @invariant()
     def indexes_hold_the_session_where_it_belongs(self) -> None:

@@ -15,7 +15,7 @@ from agent_bus.bus import Bus, BusMessage, Position
 from agent_bus.connection import connect
 from agent_bus.sessions import SessionPage
 from agent_bus.tasks import end
-from api.coordinator.relay import CAN_NOT_KEEP_UP, SERVICE_RESTART, Outbox, Relay
+from api.coordinator.relay import CAN_NOT_KEEP_UP, SERVICE_RESTART, START_OVER, Outbox, Relay
 from tests.processes import RedisServer
 from tests.unit.agent_bus.conftest import Driver
 from tests.unit.live import emit, eventually
@@ -302,7 +302,9 @@ async def test_a_filtered_browser_gets_its_sessions_in_init_and_their_messages_o
     assert told == ["b", "unknown", "unknown"]
 
 
-async def test_when_redis_lost_its_past_everyone_begins_anew(real_bus: Bus, relay: Relay) -> None:
+async def test_when_redis_lost_its_past_everyone_is_told_to_come_back_and_begin_anew(
+    real_bus: Bus, relay: Relay
+) -> None:
     keys = real_bus.keys
     for _ in range(3):
         await emit(real_bus)
@@ -311,13 +313,34 @@ async def test_when_redis_lost_its_past_everyone_begins_anew(real_bus: Bus, rela
         await some.is_live()
         await real_bus.redis.delete(keys.counter, keys.epoch, keys.stream)
         await emit(real_bus)
-        await eventually(lambda: len(all_of_it.inits) == 2 and some.inits, "a new init")
+        await eventually(lambda: all_of_it.closed and some.closed, "both to be closed")
+        assert (all_of_it.outbox.close_code, some.outbox.close_code) == (START_OVER, START_OVER)
+    assert (len(all_of_it.inits), len(some.inits)) == (1, 0)
+    async with Browser(relay, since=3, epoch=all_of_it.inits[0]["epoch"]).open() as back:
+        await back.is_live()
         await emit(real_bus)
-        await all_of_it.reaches(2)
-        await some.reaches(2)
-    epoch = (await real_bus.position()).epoch
-    assert all_of_it.inits[-1]["epoch"] == some.inits[-1]["epoch"] == epoch
-    assert (all_of_it.seqs, some.seqs) == ([2], [2])
+        await back.reaches(2)
+    assert [init["epoch"] for init in back.inits] == [(await real_bus.position()).epoch]
+
+
+async def test_a_flow_that_starts_over_while_a_browser_joins_repeats_nothing(
+    real_bus: Bus, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start-over between a browser's snapshot and its going live once sent it everything twice."""
+    read = real_bus.read
+
+    async def interrupted(after: int, *, limit: int) -> list[BusMessage]:
+        found = await read(after, limit=limit)
+        relay._start_over(relay._source.position)
+        return found
+
+    await emit(real_bus)
+    await eventually(lambda: relay._source.position.seq == 1, "the relay to have it")
+    monkeypatch.setattr(real_bus, "read", interrupted)
+    async with Browser(relay, since=0).open() as browser:
+        await eventually(lambda: browser.closed, "the close")
+    assert browser.outbox.close_code == START_OVER
+    assert len(browser.frames) == len({frame["seq"] for frame in browser.frames})
 
 
 async def test_a_browser_that_comes_after_redis_lost_its_past_gets_its_init_without_any_message(

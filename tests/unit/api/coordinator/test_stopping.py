@@ -131,7 +131,7 @@ async def test_a_session_that_is_started_again_meanwhile_ends_the_wait(
     stopping = asyncio.create_task(stopper.stop("s"))
     await stop_is_asked_for(driver)
     await sessions.enter("s", "another", record("session_start"))
-    assert await stopping == StopAnswer(True, "running", RESTARTED)
+    assert await stopping == StopAnswer(False, "running", RESTARTED)
 
 
 async def test_a_session_that_is_deleted_meanwhile_is_unknown(
