@@ -165,10 +165,11 @@ class Attachment:
         command = state.leased(lease)
         if state.superseded and not was_superseded:
             logger.warning("session %s was started again elsewhere; stops no longer reach this run", self._session_id)
+        # First the stop: an agent that has entered knows of one that was waiting for it.
+        self._tell(command)
         self._on_tried(True)
         self._progress.set()
         self._wake.set()
-        self._tell(command)
 
     def _tell(self, command: StopCommand | None) -> None:
         if command is not None:
