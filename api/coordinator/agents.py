@@ -18,7 +18,7 @@ from api.errors import DETAIL
 router = APIRouter(prefix="/agents", tags=["agents"])
 
 
-def _blueprints(request: Request) -> Blueprints:
+async def _blueprints(request: Request) -> Blueprints:
     repository: Blueprints = request.app.state.blueprints
     return repository
 

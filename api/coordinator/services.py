@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends
 from redis.exceptions import RedisError
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from agent_bus.blueprint_folders import import_folders
 from agent_bus.blueprints import Blueprints
@@ -114,4 +114,9 @@ def services_of(connection: HTTPConnection) -> Services:
     return services
 
 
-WithServices = Annotated[Services, Depends(services_of)]
+async def _services(request: Request) -> Services:
+    # A dependency that is no coroutine would be called in a thread, which costs more than all else in a small request.
+    return services_of(request)
+
+
+WithServices = Annotated[Services, Depends(_services)]
