@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,8 @@ import pytest
 
 from agent_bridge import AgentBridge, BlockingAgentBridge, SessionStopped, StopCommand
 from agent_bus.timestamps import now
-from tests.browser import Browser, is_status
-from tests.processes import DEADLINE_SECONDS, RedisServer, Server
+from tests.browser import Browser, Message, is_status
+from tests.processes import DEADLINE_SECONDS, RedisServer, Server, worker
 
 Replicas = tuple[Server, Server]
 Clients = tuple[httpx.AsyncClient, httpx.AsyncClient]
@@ -337,6 +338,32 @@ async def test_a_coordinator_that_goes_down_tells_its_browsers_to_come_back(
         async with Browser(server.ws_url) as browser:
             await asyncio.to_thread(server.stop)
             assert await browser.closed() == 1012
+
+
+async def test_browsers_see_documents_and_tags_change(
+    redis_server: RedisServer, replicas: Replicas, browsers: Browsers, workspace: Path
+) -> None:
+    tag = f"tag-{uuid.uuid4().hex[:8]}"
+    with (
+        worker(redis_server.url, workspace),
+        Server("documents", redis_server.url, workspace) as documents,
+    ):
+        async with httpx.AsyncClient(base_url=documents.url, timeout=30) as client:
+            files = {"file": ("a.txt", b"text")}
+            posted = (await client.post("/documents", files=files, data={"tags": tag})).json()
+            await client.patch(f"/documents/{posted['id']}", json={"description": "changed"})
+            await client.delete(f"/documents/{posted['id']}")
+
+        def of_document(message: Message) -> bool:
+            named = message.get("document", {}).get("id") or message.get("document_id")
+            return bool(named == posted["id"])
+
+        for browser in browsers:
+            told = await browser.until(of_document, count=3)
+            assert [m["type"] for m in told] == ["document_created", "document_updated", "document_deleted"]
+            assert told[0]["document"] == posted
+            counts = await browser.until(lambda m: m["type"] == "tags_updated")
+            assert set(counts[0]) == {"type", "seq", "tags"}
 
 
 async def test_redis_restarting_loses_nothing_and_repeats_nothing(
