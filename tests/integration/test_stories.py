@@ -104,7 +104,7 @@ async def test_a_stop_given_before_the_agent_attaches_stops_it_at_once(
     async with AgentBridge(session_id=session_id, redis_url=redis_server.url) as bridge:
         assert bridge.stop_requested
         with pytest.raises(SessionStopped):
-            await bridge.run(asyncio.sleep(60))
+            await bridge.run(asyncio.Event().wait())
         await wait_for_session(http[0], session_id, status="stopped", stop_confirmed=True)
 
 

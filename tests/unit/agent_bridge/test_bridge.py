@@ -93,7 +93,7 @@ async def test_run_cancels_and_waits_for_what_it_runs_before_it_says_stopped(wat
 
     async def work() -> None:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             await asyncio.sleep(0)
             cleaned.append((await watch.session())["status"])
@@ -116,12 +116,12 @@ async def test_all_that_runs_must_end_before_the_stop_is_acknowledged(watch: Wat
 
     async def slow_to_end() -> None:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             await release.wait()
 
     async with watch.bridge() as bridge:
-        tasks = [asyncio.create_task(bridge.run(coroutine)) for coroutine in (slow_to_end(), asyncio.sleep(60))]
+        tasks = [asyncio.create_task(bridge.run(coroutine)) for coroutine in (slow_to_end(), asyncio.Event().wait())]
         await asyncio.sleep(0)
         await watch.stop()
         await asyncio.wait([tasks[1]])
@@ -136,10 +136,10 @@ async def test_work_that_swallowed_a_stop_gets_the_next_one(watch: Watch) -> Non
 
     async def deaf_once() -> None:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             swallowed.set()
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     async with watch.bridge() as bridge:
         task = asyncio.create_task(bridge.run(deaf_once()))
@@ -188,7 +188,7 @@ async def test_an_agent_that_is_cancelled_still_tells_its_end(watch: Watch) -> N
     async def agent() -> None:
         async with watch.bridge():
             entered.set()
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
     task = asyncio.create_task(agent())
     await entered.wait()
