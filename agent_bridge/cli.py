@@ -33,7 +33,8 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="agent-orchestrator", prog_name="agent-bridge")
 def main() -> None:
     """Connects agents to the orchestrator: reports what they do, and stops them when told to."""
 

@@ -64,22 +64,25 @@ def run(
     is passed on to all of it; a second one soon after ends it. SIGTERM and SIGHUP end it as well. The exit code is
     the command's; 128+n when it died of signal n.
     """
-    if redis_url is not None:
-        _check(redis_url)
-    elif project_dir is not None:
-        redis_url = find_redis_url(environ=os.environ | {PROJECT_DIR_VARIABLE: str(project_dir)})
+    hint = "--redis-url" if redis_url is not None else "REDIS_URL"
+    of_project = {PROJECT_DIR_VARIABLE: str(project_dir)} if project_dir is not None else {}
+    redis_url = find_redis_url(redis_url, os.environ | of_project)
+    _check(redis_url, hint)
     if session_id is None:
         session_id = str(uuid.uuid4())
         if not quiet:
             say(f"session {session_id}; stop it with POST /sessions/{session_id}/stop")
     _speak_up()
-    bridge = AgentBridge(
-        session_id=session_id,
-        session_name=name,
-        project_dir=(project_dir or Path.cwd()).absolute(),
-        agent_name=agent,
-        redis_url=redis_url,
-    )
+    try:
+        bridge = AgentBridge(
+            session_id=session_id,
+            session_name=name,
+            project_dir=(project_dir or Path.cwd()).absolute(),
+            agent_name=agent,
+            redis_url=redis_url,
+        )
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--session-id or --name") from error
     grace = Grace(interrupt_seconds, terminate_seconds, kill_seconds)
     sys.exit(asyncio.run(_run(bridge, command, grace, capture=capture)))
 
@@ -89,14 +92,14 @@ async def _run(bridge: AgentBridge, command: tuple[str, ...], grace: Grace, *, c
         return await Supervisor(bridge, command, grace=grace, capture=capture, say=say).run()
 
 
-def _check(redis_url: str) -> None:
+def _check(redis_url: str, hint: str) -> None:
     # Imported here: the bridge loads Redis's client in its own thread, while the command starts.
     from agent_bus.connection import InvalidRedisUrl, check_url
 
     try:
         check_url(redis_url)
     except InvalidRedisUrl as error:
-        raise click.BadParameter(str(error), param_hint="--redis-url") from error
+        raise click.BadParameter(str(error), param_hint=hint) from error
 
 
 class _Once(logging.Handler):

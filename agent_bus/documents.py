@@ -88,14 +88,15 @@ def new_document_id() -> str:
 
 
 def name_matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether a file name has a text in it or, where the text has `*`, `?` or `[`, matches it as a whole.
+    """Whether a file name has a text in it or, where the text has `*`, `?` or `[`, matches it as a pattern.
 
     Neither case nor the way a letter with an accent is composed makes a difference.
     """
     wanted = _folded(pattern)
     if any(character in wanted for character in "*?["):
         matches = re.compile(fnmatch.translate(wanted)).match
-        return lambda name: matches(_folded(name)) is not None
+        # Names may have these characters too, so the text itself counts as well.
+        return lambda name: matches(_folded(name)) is not None or wanted in _folded(name)
     return lambda name: wanted in _folded(name)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,6 +16,11 @@ MIB = 1024 * 1024
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+def _is_web_address(value: str) -> bool:
+    parts = urlsplit(value)
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 class Settings(BaseSettings):
@@ -69,8 +75,18 @@ class Settings(BaseSettings):
 
     @field_validator("document_server_public_url")
     @classmethod
-    def _without_slash(cls, value: str) -> str:
+    def _absolute(cls, value: str) -> str:
+        if not _is_web_address(value):
+            raise ValueError("must be an absolute URL such as https://documents.example")
         return value.rstrip("/")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if value != "*" and (not _is_web_address(value) or urlsplit(value).path):
+                raise ValueError(f"{value!r} is not an origin such as http://localhost:5173")
+        return values
 
     @property
     def data(self) -> Path:

@@ -85,7 +85,7 @@ class Subscriber:
                 failures = 0 if self.connected.is_set() else failures + 1
                 self.connected.clear()
                 delay = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** min(failures, 10))
-                logger.warning("bus subscription lost (%s); next try in about %.2f s", error, delay)
+                logger.warning("bus subscription lost (%s); next try in about %.2f s", error or repr(error), delay)
                 await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - spreads replicas, hides nothing
             finally:
                 self.connected.clear()
@@ -104,6 +104,7 @@ class Subscriber:
                     await pubsub.parse_response()
             await self._catch_up()
             self.connected.set()
+            logger.info("following the bus from %d", self.position.seq)
             await run_together(bus_reader=self._read(pubsub), bus_probe=self._watch())
         finally:
             await pubsub.aclose()

@@ -5,13 +5,27 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from agent_bus.settings import Settings
-from api.errors import install_error_handlers
+from api.errors import install_error_handlers, problem
 from api.security import NeighbourhoodGuard
 
 VERSION = "0.1.0"
+
+
+class JsonCORSMiddleware(CORSMiddleware):
+    """CORS as the library does it, but refusals are JSON like every error."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """The answer to a preflight."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        return problem(answer.status_code, f"{bytes(answer.body).decode()}; see CORS_ORIGINS", {"Vary": "Origin"})
+
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -25,7 +39,7 @@ def create_application(title: str, description: str, lifespan: Lifespan) -> Fast
 
 def guard(app: ASGIApp, settings: Settings) -> ASGIApp:
     """The application as it is served: hosts and origins are checked before anything else looks at a request."""
-    with_cors = CORSMiddleware(
+    with_cors = JsonCORSMiddleware(
         app,
         allow_origins=settings.cors_origins,
         allow_methods=["*"],

@@ -129,10 +129,11 @@ def coordinator(redis_url: str | None, host: str, port: int, project_dir: Path |
 
     Any number may run on one Redis; browsers and agents may use whichever they like.
     """
-    from api import listening, logs
+    from api import listening, logs, redis_check
 
     logs.configure()
     settings = with_redis(load_settings(project_dir), redis_url)
+    redis_check.refuse_unfit(settings.redis_url)
     sockets = listening.bind(host, port)
     # Loaded after the port is ours: a taken one is told at once.
     from api.coordinator.app import create_app
@@ -152,12 +153,13 @@ def documents(redis_url: str | None, host: str, port: int, project_dir: Path | N
     Any number may run on one Redis, if they share where the bytes go: a folder by default, or what
     AGENT_ORCHESTRATOR_BLOB_STORE_URL names. Documents' addresses begin with DOCUMENT_SERVER_PUBLIC_URL.
     """
-    from api import listening, logs
+    from api import listening, logs, redis_check
     from api.addresses import public_url
 
     logs.configure()
     settings = with_redis(load_settings(project_dir), redis_url)
     settings = settings.model_copy(update={"document_server_public_url": public_url(settings, host, port)})
+    redis_check.refuse_unfit(settings.redis_url)
     sockets = listening.bind(host, port)
     # Loaded after the port is ours: a taken one is told at once.
     from api.documents.app import create_app
@@ -171,7 +173,11 @@ def documents(redis_url: str | None, host: str, port: int, project_dir: Path | N
 @_project_dir
 def worker(redis_url: str | None, project_dir: Path | None) -> None:
     """Run one worker for background jobs. SIGTERM lets it finish the job at hand."""
+    from api import logs, redis_check
+
+    logs.configure()
     settings = with_redis(load_settings(project_dir), redis_url)
+    redis_check.refuse_unfit(settings.redis_url)
     named = {"REDIS_URL": settings.redis_url, "AGENT_ORCHESTRATOR_PROJECT_DIR": str(settings.project_dir)}
     # The API does not import workers; this process becomes one. -P keeps a project's own folder of that name out.
     os.execve(sys.executable, [sys.executable, "-P", "-m", "workers"], {**os.environ, **named})  # noqa: S606

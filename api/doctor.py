@@ -58,8 +58,10 @@ def look_at_folder(data: Path) -> Finding:
         return Finding("data", False, f"{there} is not a folder: make it, or name another with --project-dir")
     try:
         if there is data:
-            with tempfile.TemporaryFile(dir=data):
-                pass
+            for place in (data, data / project_folder.BLOBS):
+                if place.exists():
+                    with tempfile.TemporaryFile(dir=place):
+                        pass
         elif not os.access(there, os.W_OK | os.X_OK):
             return Finding("data", False, f"can't write to {there}: mend that, or name another with --project-dir")
         free = shutil.disk_usage(there).free

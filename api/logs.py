@@ -26,3 +26,5 @@ def configure(handler: logging.Handler | None = None) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # Its start and end are told by us; what it has to complain about still comes through.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # What clients send wrong is told to the client.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -13,18 +13,24 @@ from api.cannot_start import CannotStart
 LOCK_FILE = "up.lock"
 
 
+# Where documents' bytes lie unless a setting names another store.
+BLOBS = "blobs"
+
+
 def prepare(project_dir: Path) -> Path:
     """The data folder, made if need be. Raises CannotStart where it can't be written to."""
     folder = data_folder(project_dir)
     try:
         if not project_dir.is_dir():
             raise CannotStart(f"{project_dir} is not a folder: make it, or name another with --project-dir")
-        folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        for place in (folder, folder / BLOBS):
+            place.mkdir(exist_ok=True)
+            with tempfile.TemporaryFile(dir=place):
+                pass
     except OSError as error:
         raise CannotStart(
-            f"can't write to {folder} ({error.strerror}): mend that, or name another folder with --project-dir"
+            f"can't write to the folder {error.filename or folder} ({error.strerror}): mend that, or name another "
+            "project with --project-dir"
         ) from error
     return folder
 

@@ -1,5 +1,6 @@
 """Whether a Redis will do: that it is one, lets us in, is new enough, and forgets nothing by itself."""
 
+import logging
 import statistics
 import time
 from collections.abc import Mapping
@@ -8,9 +9,13 @@ from typing import Any
 
 from redis.exceptions import AuthenticationError, InvalidResponse, NoPermissionError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.sentinel import MasterNotFoundError
 
 from agent_bus.connection import InvalidRedisUrl, connect_threaded, redact
 from api.cannot_start import CannotStart
+
+logger = logging.getLogger(__name__)
+
 
 # The scripts and streams in use need nothing newer; distributions of 2021 and later have it.
 OLDEST_VERSION = (6, 2)
@@ -49,6 +54,10 @@ def parse_version(text: str) -> tuple[int, ...]:
     return tuple(parts)
 
 
+class NoRedis(CannotStart):
+    """Nothing answers at the URL; it may come yet."""
+
+
 def inspect(url: str) -> RedisFacts:
     """Asks the Redis at the URL about itself. Blocks for some seconds at worst.
 
@@ -79,11 +88,11 @@ def inspect(url: str) -> RedisFacts:
         except InvalidResponse as error:
             raise CannotStart(f"what answers at {shown} is not Redis: check host and port of the URL") from error
         except RedisTimeoutError as error:
-            raise CannotStart(
+            raise NoRedis(
                 f"no Redis answers in time at {shown}: check host and port of the URL, and whether it is overloaded"
             ) from error
         except (RedisError, OSError) as error:
-            raise CannotStart(
+            raise NoRedis(
                 f"no Redis answers at {shown} ({_reason(error)}): start it, or name another with --redis-url"
             ) from error
     return facts(info, latency_ms=latency, snapshots=saves)
@@ -141,6 +150,14 @@ def require(url: str) -> RedisFacts:
     return found
 
 
+def refuse_unfit(url: str) -> None:
+    """Raises CannotStart for a Redis that answers and must not be used; one that is not there yet is waited for."""
+    try:
+        require(url)
+    except NoRedis as error:
+        logger.warning("%s; going on without it until then", error)
+
+
 def _ping(client: Any) -> float:
     start = time.perf_counter()
     client.ping()
@@ -156,4 +173,6 @@ def _saves(client: Any) -> bool:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, MasterNotFoundError):
+        return "none of its Sentinels answers, or none knows that service"
     return str(error).rstrip(".") or type(error).__name__

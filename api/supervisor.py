@@ -189,7 +189,8 @@ class Supervisor:
                 child.process.terminate()
         await self._grace(keeper, child.program)
         if (pid := child.pid) is not None:
-            logger.warning("%s did not end in time; killing it", child.program.name)
+            why = "was hurried" if self._hurry.is_set() else "did not end in time"
+            logger.warning("%s %s; killing it", child.program.name, why)
             kill_family(pid)
         await asyncio.wait({keeper})
 

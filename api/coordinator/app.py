@@ -1,5 +1,6 @@
 """The coordinator: sessions, events, blueprints and the relay, on port 8765."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,8 +14,10 @@ from api.body_limit import BodyLimit
 from api.coordinator import agents, events, sessions
 from api.coordinator.services import WithServices, open_services, services_of
 from api.coordinator.websocket import serve_browser
+from api.errors import DETAIL, RETRY_AFTER_SECONDS, problem
 from api.serving import Served
 
+READY_SECONDS = 1.0
 DESCRIPTION = "See every agent session live, and stop one for real."
 
 
@@ -35,15 +38,17 @@ def create_app(settings: Settings) -> Served:
         """Whether the process is alive; `/ready` says whether it can serve."""
         return {"status": "healthy", "service": "coordinator", "version": VERSION}
 
-    @app.get("/ready", tags=["operation"], responses={503: {"description": "Not now; the body says why"}})
+    @app.get("/ready", tags=["operation"], responses={503: DETAIL})
     async def ready(services: WithServices) -> JSONResponse:
         """Whether this replica can serve: Redis answers and messages flow."""
         try:
-            await services.bus.redis.ping()
+            # Sooner than what probes usually allow.
+            async with asyncio.timeout(READY_SECONDS):
+                await services.bus.redis.ping()
         except (RedisError, OSError) as error:
-            return JSONResponse({"status": "unavailable", "reason": f"Redis does not answer: {error}"}, 503)
+            return problem(503, f"Redis does not answer: {error}", {"Retry-After": RETRY_AFTER_SECONDS})
         if not services.relay.ready:
-            return JSONResponse({"status": "unavailable", "reason": "The bus subscription is being renewed"}, 503)
+            return problem(503, "The bus subscription is being renewed", {"Retry-After": RETRY_AFTER_SECONDS})
         return JSONResponse({"status": "ready", "connections": services.relay.connections})
 
     @app.websocket("/ws")

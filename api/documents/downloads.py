@@ -83,10 +83,13 @@ def download_headers(document: Document) -> dict[str, str]:
     }
 
 
-def expected_versions(headers: Mapping[str, str]) -> list[int] | None:
-    """The versions of a document that `If-Match` would have changed; None for any."""
+def expected_versions(headers: Mapping[str, str], checksum: str | None) -> list[int] | None:
+    """The versions of a document that `If-Match` would have changed; None for any.
+
+    checksum: of the document's bytes, which is what a download's ETag says. They never change, so it names any version.
+    """
     header = headers.get("if-match")
-    if header is None or header.strip() == "*":
+    if header is None or header.strip() == "*" or checksum in entity_tags(header, weak=False):
         return None
     return [int(tag) for tag in entity_tags(header, weak=False) if re.fullmatch(r"\d{1,15}", tag, re.ASCII)]
 

@@ -18,7 +18,6 @@ _TEXTS = {
     408: "The body stalled",
     412: "The document is not in a version that `If-Match` names",
     413: "The body is too large; the detail names the limit",
-    415: "The body is not of the type that the route takes",
     416: "The document has no such bytes",
     422: "Something in the request is not valid; the detail says what",
     500: "The document's bytes are missing",
@@ -39,5 +38,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 async def blob_store_failed(request: Request, error: Exception) -> JSONResponse:
     """The answer when the blob store can't be used; its log entry has the cause."""
-    logger.error("blob store failed in %s %s", request.method, request.url.path, exc_info=error)
+    cause = str(error.__cause__ or error).partition("\n")[0]
+    logger.error("blob store failed in %s %s: %s", request.method, request.url.path, cause)
     return problem(503, "The blob store is not reachable; try again shortly", {"Retry-After": "1"})

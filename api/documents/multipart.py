@@ -31,7 +31,7 @@ def boundary_of(content_type: str) -> bytes:
     boundary = options.get(b"boundary", b"")
     if kind != b"multipart/form-data":
         detail = f"Send a form as multipart/form-data, not {content_type or 'a body without content type'!r}"
-        raise HTTPException(415, detail)
+        raise HTTPException(422, detail)
     if not boundary:
         raise malformed("its content type names no boundary")
     return boundary

@@ -128,7 +128,7 @@ def _conflict(error: VersionConflict) -> HTTPException:
 @router.post(
     "/documents",
     status_code=201,
-    responses=problems(403, 408, 413, 415, 422),
+    responses=problems(403, 408, 413, 422),
     openapi_extra={"requestBody": _FORM},
 )
 async def upload(request: Request, response: Response, services: ServicesOf) -> Document:
@@ -228,6 +228,13 @@ async def download(document_id: str, request: Request, services: ServicesOf) -> 
     return StreamingResponse(content.chunks, 206, headers)
 
 
+async def _expected(request: Request, document_id: str, services: Services) -> list[int] | None:
+    if "if-match" not in request.headers:
+        return None
+    stored = await services.documents.get(document_id)
+    return expected_versions(request.headers, stored.document.checksum if stored else None)
+
+
 @router.patch("/documents/{document_id}", responses=problems(403, 404, 412, 413, 422), openapi_extra=_IF_MATCH)
 async def patch(
     document_id: str, changes: DocumentPatch, request: Request, response: Response, services: ServicesOf
@@ -242,7 +249,7 @@ async def patch(
             tags=list(changes.tags or []) if "tags" in named else None,
             description=changes.description,
             clear_description="description" in named and changes.description is None,
-            versions=expected_versions(request.headers),
+            versions=await _expected(request, document_id, services),
         )
     except VersionConflict as error:
         raise _conflict(error) from error
@@ -258,7 +265,9 @@ async def patch(
 async def delete(document_id: str, request: Request, services: ServicesOf) -> Deleted:
     """Removes a document and its bytes."""
     try:
-        wants_job = await services.documents.delete(document_id, versions=expected_versions(request.headers))
+        wants_job = await services.documents.delete(
+            document_id, versions=await _expected(request, document_id, services)
+        )
     except VersionConflict as error:
         raise _conflict(error) from error
     if wants_job is None:

@@ -70,7 +70,7 @@ def test_the_session_is_described_by_the_options(asked: Asked, tmp_path: Path) -
 def test_the_project_is_the_working_directory_unless_said(asked: Asked, tmp_path: Path) -> None:
     invoke("--", "true")
     assert asked.session["project_dir"] == tmp_path
-    assert asked.session["redis_url"] is None
+    assert asked.session["redis_url"] == "redis://localhost:6379/0"
 
 
 def test_the_redis_of_the_named_project_is_used(asked: Asked, tmp_path: Path) -> None:

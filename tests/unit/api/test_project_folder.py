@@ -6,7 +6,7 @@ import pytest
 
 from agent_bus.discovery import find_redis_url, url_file
 from api.cannot_start import CannotStart
-from api.project_folder import LOCK_FILE, announced, holder, locked, prepare
+from api.project_folder import BLOBS, LOCK_FILE, announced, holder, locked, prepare
 
 
 def test_the_data_folder_is_made_once(tmp_path: Path) -> None:
@@ -48,5 +48,5 @@ def test_the_redis_url_is_found_while_it_is_announced_and_by_this_user_only(tmp_
     with announced(tmp_path, "redis://:secret@host:6379/0"):
         assert find_redis_url(environ=environment) == "redis://:secret@host:6379/0"
         assert stat.S_IMODE(url_file(tmp_path).stat().st_mode) == 0o600
-        assert list(folder.iterdir()) == [url_file(tmp_path)]
-    assert not list(folder.iterdir())
+        assert sorted(folder.iterdir()) == [folder / BLOBS, url_file(tmp_path)]
+    assert list(folder.iterdir()) == [folder / BLOBS]

@@ -95,8 +95,9 @@ def test_entity_tags_are_compared_as_the_header_demands() -> None:
     assert not range_applies("Tue, 24 Nov 2026 00:00:00 GMT", "sum")
 
 
-def test_only_versions_count_for_if_match() -> None:
-    assert expected_versions({}) is None
-    assert expected_versions({"if-match": "*"}) is None
-    assert expected_versions({"if-match": '"1", W/"2", "x", "3"'}) == [1, 3]
-    assert expected_versions({"if-match": "nonsense"}) == []
+def test_versions_and_the_bytes_checksum_count_for_if_match() -> None:
+    assert expected_versions({}, "sum") is None
+    assert expected_versions({"if-match": "*"}, "sum") is None
+    assert expected_versions({"if-match": '"sum"'}, "sum") is None
+    assert expected_versions({"if-match": '"1", W/"2", "x", "3"'}, "sum") == [1, 3]
+    assert expected_versions({"if-match": "nonsense"}, None) == []

@@ -81,7 +81,7 @@ async def test_limits_are_named() -> None:
 
 @pytest.mark.parametrize(
     ("content_type", "status"),
-    [("", 415), ("application/json", 415), ("multipart/mixed; boundary=B", 415), ("multipart/form-data", 400)],
+    [("", 422), ("application/json", 422), ("multipart/mixed; boundary=B", 422), ("multipart/form-data", 400)],
 )
 def test_what_is_no_form_is_told_apart(content_type: str, status: int) -> None:
     with pytest.raises(HTTPException) as caught:

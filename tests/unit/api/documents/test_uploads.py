@@ -120,7 +120,7 @@ async def test_a_refused_upload_says_why_and_leaves_nothing(
 
 async def test_what_is_no_form_is_refused(client: httpx.AsyncClient) -> None:
     answer = await client.post("/documents", json={})
-    assert answer.status_code == 415
+    assert answer.status_code == 422
     assert "multipart/form-data" in answer.json()["detail"]
 
 
