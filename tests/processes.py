@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import random
 import shutil
 import signal
 import socket
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 DEADLINE_SECONDS = 30.0
 POLL_SECONDS = 0.01
+FIRST_PORT, LAST_PORT = 10_000, 32_000
+RUNNERS = 8
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -35,11 +38,18 @@ def wait_until(condition: Callable[[], T], what: str, seconds: float = DEADLINE_
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on, and that nobody else takes while a server is away from it.
+
+    Below the ports that the kernel gives to clients, and from a range of this test process's own: a test that restarts
+    a server must find its port as it left it.
+    """
+    runner = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % RUNNERS
+    width = (LAST_PORT - FIRST_PORT) // RUNNERS
+    while True:
+        port = FIRST_PORT + runner * width + random.randrange(width)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def redis_binary() -> str:
