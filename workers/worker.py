@@ -81,6 +81,11 @@ class DocumentsWorker(Worker):
                     self.connection.delete(key)
                     raise
 
+    def _install_signal_handlers(self) -> None:
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]
+        # A signal that came while the worker was being set up reached the handlers before these.
+        self._stop_requested = self._requested.is_set()
+
     def request_stop(self, signum: Any, frame: FrameType | None) -> None:
         """Ends the worker once the job that it is at is done."""
         self._requested.set()

@@ -1,3 +1,4 @@
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -64,3 +65,15 @@ def test_aggregates_come_before_maintenance_and_names_are_unique(
     assert worker.queue_names() == [queue_name(keys, TAGS), queue_name(keys, MAINTENANCE)]
     assert worker.name != DocumentsWorker(connection, keys, threading.Event()).name
     assert worker.dequeue_timeout == LOOK_UP_SECONDS
+
+
+def test_a_stop_that_comes_while_the_worker_is_set_up_is_not_lost(connection: ThreadRedis, keys: Keys) -> None:
+    """RQ puts its own signal handlers in place late; a SIGTERM before that once left the worker running for ever."""
+    stop = threading.Event()
+    stop.set()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        DocumentsWorker(connection, keys, stop).work(logging_level="WARNING")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
