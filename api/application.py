@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from agent_bus.settings import Settings
 from api.errors import install_error_handlers, problem
 from api.security import NeighbourhoodGuard
+from api.shortcuts import Find, Shortcuts
 
 VERSION = "0.1.0"
 
@@ -37,8 +38,11 @@ def create_application(title: str, description: str, lifespan: Lifespan) -> Fast
     return app
 
 
-def guard(app: ASGIApp, settings: Settings) -> ASGIApp:
-    """The application as it is served: hosts and origins are checked before anything else looks at a request."""
+def guard(app: ASGIApp, settings: Settings, shortcuts: Find | None = None) -> ASGIApp:
+    """The application as it is served: hosts and origins are checked before anything else looks at a request.
+
+    shortcuts: which requests go straight to a handler after that.
+    """
     with_cors = JsonCORSMiddleware(
         app,
         allow_origins=settings.cors_origins,
@@ -46,4 +50,5 @@ def guard(app: ASGIApp, settings: Settings) -> ASGIApp:
         allow_headers=["*"],
         expose_headers=["ETag", "Content-Disposition", "X-Total-Count", "Retry-After"],
     )
-    return NeighbourhoodGuard(with_cors, origins=settings.cors_origins, hosts=settings.allowed_hosts)
+    inner = Shortcuts(with_cors, shortcuts) if shortcuts is not None else with_cors
+    return NeighbourhoodGuard(inner, origins=settings.cors_origins, hosts=settings.allowed_hosts)

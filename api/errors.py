@@ -49,35 +49,30 @@ def _allowed(app: FastAPI, request: Request) -> list[str]:
     return [method for method in METHODS if served(method)]
 
 
+def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
+    """The answer to a request that failed with an error; the log is told what the client is not."""
+    if isinstance(error, HTTPException):
+        return problem(error.status_code, error.detail, dict(error.headers or {}))
+    if isinstance(error, RequestValidationError):
+        return problem(422, explain(error))
+    if isinstance(error, RedisConnectionError | RedisTimeoutError):
+        logger.warning("redis unavailable for %s %s: %s", method, path, error)
+        return problem(503, "Redis is not reachable; try again shortly", {"Retry-After": RETRY_AFTER_SECONDS})
+    if isinstance(error, RedisError):
+        logger.error("redis refused %s %s: %s", method, path, error)
+        return problem(503, f"Redis refused the request: {error}", {"Retry-After": RETRY_AFTER_SECONDS})
+    logger.error("unhandled error in %s %s", method, path, exc_info=error)
+    return problem(500, "Internal error; the server's log says more")
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Makes every failure of the app a JSON answer."""
 
-    async def refused(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
-        headers = dict(error.headers or {})
-        if error.status_code == 405:
-            headers["Allow"] = ", ".join(_allowed(app, request))
-        return problem(error.status_code, error.detail, headers)
-
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        return problem(422, explain(error))
-
-    async def redis_away(request: Request, error: Exception) -> JSONResponse:
-        logger.warning("redis unavailable for %s %s: %s", request.method, request.url.path, error)
-        return problem(503, "Redis is not reachable; try again shortly", {"Retry-After": RETRY_AFTER_SECONDS})
-
-    async def redis_refused(request: Request, error: Exception) -> JSONResponse:
-        logger.error("redis refused %s %s: %s", request.method, request.url.path, error)
-        return problem(503, f"Redis refused the request: {error}", {"Retry-After": RETRY_AFTER_SECONDS})
-
     async def failed(request: Request, error: Exception) -> JSONResponse:
-        logger.error("unhandled error in %s %s", request.method, request.url.path, exc_info=error)
-        return problem(500, "Internal error; the server's log says more")
+        answer = answer_to(error, request.method, request.url.path)
+        if answer.status_code == 405:
+            answer.headers["Allow"] = ", ".join(_allowed(app, request))
+        return answer
 
-    app.add_exception_handler(HTTPException, refused)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(RedisConnectionError, redis_away)
-    app.add_exception_handler(RedisTimeoutError, redis_away)
-    app.add_exception_handler(RedisError, redis_refused)
-    app.add_exception_handler(Exception, failed)
+    for kind in (HTTPException, RequestValidationError, RedisError, Exception):
+        app.add_exception_handler(kind, failed)

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from agent_bus.settings import Settings
+from api.websocket_protocol import WireProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def serve(create_app: CreateApp, settings: Settings, sockets: Sequence[socket.so
         served.app,
         loop="auto",
         http="httptools",
-        ws="websockets-sansio",
+        ws=WireProtocol,
         ws_max_size=LARGEST_WEBSOCKET_MESSAGE,
         ws_per_message_deflate=False,
         lifespan="on",

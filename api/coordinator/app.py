@@ -4,18 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent_bus.settings import Settings
 from api.application import VERSION, create_application, guard
 from api.body_limit import BodyLimit
 from api.coordinator import agents, events, sessions
-from api.coordinator.services import WithServices, open_services, services_of
+from api.coordinator.services import WithServices, open_services
 from api.coordinator.websocket import serve_browser
 from api.errors import DETAIL, RETRY_AFTER_SECONDS, problem
 from api.serving import Served
+from api.shortcuts import answering, plain_length
 
 READY_SECONDS = 1.0
 DESCRIPTION = "See every agent session live, and stop one for real."
@@ -51,14 +54,27 @@ def create_app(settings: Settings) -> Served:
             return problem(503, "The bus subscription is being renewed", {"Retry-After": RETRY_AFTER_SECONDS})
         return JSONResponse({"status": "ready", "connections": services.relay.connections})
 
-    @app.websocket("/ws")
-    async def browser(websocket: WebSocket) -> None:
-        await serve_browser(websocket, services_of(websocket).relay, buffer_bytes=settings.ws_buffer_bytes)
-
     for router in (events.router, sessions.router, agents.router):
         app.include_router(router)
+
+    async def browser(scope: Scope, receive: Receive, send: Send) -> None:
+        relay = app.state.services.relay
+        await serve_browser(scope, receive, send, relay, buffer_bytes=settings.ws_buffer_bytes)
+
+    async def event(_: Scope, body: bytes) -> Response:
+        return await events.accept_event(app.state.services, body)
+
+    post_event = answering(event)
+
+    def shortcut(scope: Scope) -> ASGIApp | None:
+        if scope["type"] == "websocket" and scope["path"] == "/ws":
+            return browser
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/events":
+            length = plain_length(scope)
+            return post_event if length is not None and length <= settings.max_event_bytes else None
+        return None
 
     async def drain() -> None:
         await app.state.services.relay.drain()
 
-    return Served(guard(BodyLimit(app, limit=settings.max_event_bytes), settings), drain)
+    return Served(guard(BodyLimit(app, limit=settings.max_event_bytes), settings, shortcut), drain)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from agent_bus.messages import Event, StoredEvent
 from api.coordinator.ingest import InvalidEvent, parse_event
-from api.coordinator.services import WithServices
+from api.coordinator.services import Services, WithServices
 from api.errors import DETAIL, problem
 
 router = APIRouter(tags=["events"])
@@ -51,8 +51,13 @@ async def post_event(request: Request, services: WithServices) -> Response:
 
     Answered once Redis has it; a 503 means that it may not have been kept.
     """
+    return await accept_event(services, await request.body())
+
+
+async def accept_event(services: Services, body: bytes) -> Response:
+    """What `POST /events` does, whichever way the body came. Raises RedisError."""
     try:
-        session_id, record = parse_event(await request.body())
+        session_id, record = parse_event(body)
     except InvalidEvent as error:
         return problem(422, error.detail)
     appended = await services.writer.append(session_id, [record])

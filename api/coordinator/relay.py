@@ -7,10 +7,8 @@ repeated between `init` (or the replay) and the live flow, and nothing needs to 
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import orjson
 from redis.asyncio import Redis
@@ -20,16 +18,10 @@ from agent_bus.bus import Bus, BusMessage, Position
 from agent_bus.sessions import SessionPage, Sessions
 from agent_bus.subscriber import CHUNK, Subscriber
 from api.coordinator.cursors import encode_cursor
+from api.coordinator.outbox import SERVICE_RESTART, START_OVER, Batch, Outbox
+from api.coordinator.rounds import Rounds
 
 logger = logging.getLogger(__name__)
-
-# Close codes: 4000 to 4999 are for applications (RFC 6455 section 7.4.2); 1012 is "service restart" (IANA registry).
-CAN_NOT_KEEP_UP = 4008
-"""Come back with `?since=<seq>` of the last message."""
-START_OVER = 4009
-"""Come back without `since`: what followed the last message can't be had any more."""
-SERVICE_RESTART = 1012
-"""Come back, here or at another replica, with `?since=<seq>`."""
 
 # How long browsers get to take what is buffered when the process goes down.
 DRAIN_SECONDS = 3.0
@@ -37,85 +29,6 @@ DRAIN_SECONDS = 3.0
 EPOCH_SECONDS = 0.05
 # How soon a browser that waits for Redis is looked after again.
 RETRY_SECONDS = 0.5
-
-
-@dataclass(eq=False)
-class Outbox:
-    """What one browser has yet to be sent: bounded, in order, each message once.
-
-    sessions: the ids it asked for; empty for all. since: where it says it stands. begun: it has been sent something.
-    live: it gets what the subscriber delivers.
-    """
-
-    limit: int
-    sessions: frozenset[str] = frozenset()
-    since: int | None = None
-    epoch: str | None = None
-    seq: int = 0
-    live: bool = False
-    begun: bool = False
-    close_code: int | None = None
-    _frames: deque[bytes] = field(default_factory=deque)
-    _size: int = 0
-    _ready: asyncio.Event = field(default_factory=asyncio.Event)
-    _empty: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def wants(self, session_id: str) -> bool:
-        """Whether the browser asked for messages of this session."""
-        return not self.sessions or session_id in self.sessions
-
-    def offer(self, message: BusMessage) -> None:
-        """Takes a message unless it was taken before; a full outbox is closed instead of growing."""
-        if message.seq <= self.seq:
-            return
-        self.seq = message.seq
-        if self.wants(message.session_id):
-            self.put(message.json)
-
-    def put(self, frame: bytes) -> None:
-        """Takes a frame as it is."""
-        if self.close_code is not None:
-            return
-        # What is there decides, not what comes: an `init` or an event may by itself be larger than the limit.
-        if self._size > self.limit:
-            self._frames.clear()
-            self._size = 0
-            self.close(CAN_NOT_KEEP_UP)
-            return
-        self._frames.append(frame)
-        self._size += len(frame)
-        self._empty.clear()
-        self._ready.set()
-
-    def close(self, code: int) -> None:
-        """Ends the connection once what is buffered has been sent."""
-        self.live = False
-        if self.close_code is None:
-            self.close_code = code
-        self._ready.set()
-
-    async def take(self) -> list[bytes]:
-        """All frames that wait; none when the connection is to be closed."""
-        while not self._frames:
-            self._empty.set()
-            if self.close_code is not None:
-                return []
-            self._ready.clear()
-            await self._ready.wait()
-        frames = list(self._frames)
-        self._frames.clear()
-        self._size = 0
-        return frames
-
-    async def room(self) -> None:
-        """Waits until the browser has taken enough for a replay to go on without closing it."""
-        if self._size > self.limit // 2:
-            await self.drained()
-
-    async def drained(self) -> None:
-        """Waits until everything has been sent."""
-        if self._frames or not self._empty.is_set():
-            await self._empty.wait()
 
 
 class Relay:
@@ -127,6 +40,7 @@ class Relay:
         self._sessions = Sessions(bus)
         self._init_sessions = init_sessions
         self._source = Subscriber(bus, live, deliver=self._deliver, start_over=self._start_over)
+        self._rounds = Rounds()
         self._unfiltered: set[Outbox] = set()
         self._by_session: dict[str, set[Outbox]] = {}
         self._watchers: dict[str, set[asyncio.Event]] = {}
@@ -151,18 +65,16 @@ class Relay:
         return self._unfiltered.union(*self._by_session.values())
 
     def _deliver(self, message: BusMessage) -> None:
-        for outbox in self._unfiltered:
-            if outbox.live:
-                outbox.offer(message)
-        for outbox in self._by_session.get(message.session_id, ()):
-            if outbox.live:
-                outbox.offer(message)
+        watching = self._by_session.get(message.session_id, ())
+        # One that read on from the stream may have gone live ahead of the subscriber.
+        self._rounds.add(message, (outbox for outbox in watching if outbox.live and outbox.seq < message.seq))
         for watcher in self._watchers.get(message.session_id, ()):
             watcher.set()
 
     def _start_over(self, position: Position) -> None:
         everyone = [outbox for outbox in self._everyone() if outbox.begun]
         logger.warning("starting over at %d in epoch %s; %d browsers", position.seq, position.epoch, len(everyone))
+        self._rounds.finish()
         # `init` comes once a connection, so they come back for it.
         for outbox in everyone:
             outbox.close(START_OVER)
@@ -181,6 +93,8 @@ class Relay:
         try:
             yield
         finally:
+            outbox.leave()
+            self._rounds.everyone.discard(outbox)
             for home in homes:
                 home.discard(outbox)
             for name in outbox.sessions:
@@ -201,7 +115,7 @@ class Relay:
                 self._watchers.pop(session_id, None)
 
     async def join(self, outbox: Outbox) -> None:
-        """Brings a browser to the live flow, however long Redis takes. It is cancelled when the connection ends."""
+        """Brings a browser to the live flow, however long Redis takes; to be cancelled when the connection ends."""
         while not outbox.live and outbox.close_code is None:
             await self._source.connected.wait()
             try:
@@ -209,7 +123,6 @@ class Relay:
             except (RedisError, OSError) as error:
                 logger.warning("a browser waits for redis: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
-        await asyncio.get_running_loop().create_future()
 
     async def _catch_up(self, outbox: Outbox) -> None:
         if not outbox.begun and not await self._resume(outbox):
@@ -221,6 +134,8 @@ class Relay:
     def _caught_up(self, outbox: Outbox) -> bool:
         # No await between the comparison and the flag: whatever the subscriber delivers next finds the browser live.
         outbox.live = outbox.seq >= self._source.position.seq
+        if outbox.live and not outbox.sessions:
+            self._rounds.everyone.add(outbox)
         return outbox.live
 
     async def _resume(self, outbox: Outbox) -> bool:
@@ -253,7 +168,7 @@ class Relay:
         head = orjson.dumps({"type": "init", "seq": position.seq, "epoch": position.epoch, "total": snapshot.total})
         frame = head[:-1] + b',"next":' + orjson.dumps(snapshot.next and encode_cursor(snapshot.next))
         outbox.seq, outbox.begun = position.seq, True
-        outbox.put(frame + b',"sessions":[' + b",".join(snapshot.sessions) + b"]}")
+        outbox.put(Batch([frame + b',"sessions":[' + b",".join(snapshot.sessions) + b"]}"]))
 
     async def _snapshot_for(self, outbox: Outbox) -> SessionPage:
         if not outbox.sessions:
@@ -272,6 +187,7 @@ class Relay:
     async def drain(self) -> None:
         """Lets every browser take what is buffered for it and closes it with "service restart"."""
         self._closing = True
+        self._rounds.finish()
         everyone = self._everyone()
         for outbox in everyone:
             outbox.close(SERVICE_RESTART)

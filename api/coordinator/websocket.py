@@ -1,12 +1,20 @@
 """`WS /ws`: one browser, from its handshake to its close."""
 
+import asyncio
+import logging
 from contextlib import suppress
+from functools import partial
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.datastructures import QueryParams
+from starlette.types import Receive, Scope, Send
 
 from agent_bus.identifiers import ID_LENGTH
-from agent_bus.tasks import run_together
-from api.coordinator.relay import Outbox, Relay
+from agent_bus.tasks import end
+from api.coordinator.outbox import INTERNAL_ERROR, Outbox
+from api.coordinator.relay import Relay
+from api.websocket_protocol import wire_of
+
+logger = logging.getLogger(__name__)
 
 BAD_REQUEST = 4400
 """The query can't be understood; coming back with the same one won't help."""
@@ -18,9 +26,8 @@ class InvalidQuery(ValueError):
     """The handshake's query can't be understood; the message goes into the close frame."""
 
 
-def read_query(websocket: WebSocket, limit: int) -> Outbox:
+def read_query(query: QueryParams, limit: int) -> Outbox:
     """What the browser asks for: `?since=<seq>`, `&epoch=`, `?session_id=` (repeatable). Raises InvalidQuery."""
-    query = websocket.query_params
     since = query.get("since")
     if since is not None and not (since.isascii() and since.isdigit() and len(since) <= len(str(2**53))):
         raise InvalidQuery("since must be the seq of the last message that was received")
@@ -32,28 +39,47 @@ def read_query(websocket: WebSocket, limit: int) -> Outbox:
     return Outbox(limit, sessions, int(since) if since is not None else None, query.get("epoch"))
 
 
-async def serve_browser(websocket: WebSocket, relay: Relay, *, buffer_bytes: int) -> None:
-    """Sends the browser what it asked for until either side closes."""
-    await websocket.accept()
+async def serve_browser(scope: Scope, receive: Receive, send: Send, relay: Relay, *, buffer_bytes: int) -> None:
+    """Sends the browser what it asked for until either side closes. ASGI, for one WebSocket."""
+    await receive()
+    await send({"type": "websocket.accept"})
     try:
-        outbox = read_query(websocket, buffer_bytes)
+        outbox = read_query(QueryParams(scope["query_string"]), buffer_bytes)
     except InvalidQuery as error:
-        await websocket.close(BAD_REQUEST, str(error))
+        await send({"type": "websocket.close", "code": BAD_REQUEST, "reason": str(error)})
         return
-    # A browser may leave while something is being sent to it.
-    with relay.connected(outbox), suppress(WebSocketDisconnect):
-        await run_together(ws_join=relay.join(outbox), ws_listen=_listen(websocket), ws_send=_send(websocket, outbox))
+    outbox.wire = wire = wire_of(scope)
+    if wire is not None:
+        wire.on_ready = outbox.resume
+    # A wire is written to by the relay itself; `receive` tells when it has closed.
+    work = [relay.join(outbox)] if wire is not None else [relay.join(outbox), _send(send, outbox)]
+    with relay.connected(outbox):
+        tasks = [asyncio.create_task(piece) for piece in work]
+        for task in tasks:
+            task.add_done_callback(partial(_ended, outbox))
+        del work, task
+        try:
+            await _left(receive)
+        finally:
+            await end(tasks)
 
 
-async def _listen(websocket: WebSocket) -> None:
+def _ended(outbox: Outbox, task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("serving a browser failed; it may come back", exc_info=error)
+        outbox.close(INTERNAL_ERROR)
+
+
+async def _left(receive: Receive) -> None:
     # What a browser sends is ignored; reading it is how its leaving is noticed.
-    while (await websocket.receive())["type"] != "websocket.disconnect":
+    while (await receive())["type"] != "websocket.disconnect":
         pass
 
 
-async def _send(websocket: WebSocket, outbox: Outbox) -> None:
-    while frames := await outbox.take():
-        for frame in frames:
-            await websocket.send({"type": "websocket.send", "text": frame.decode()})
-    if outbox.close_code is not None:
-        await websocket.close(outbox.close_code)
+async def _send(send: Send, outbox: Outbox) -> None:
+    # A browser may leave while something is being sent to it; then the server raises an OSError.
+    with suppress(OSError):
+        while texts := await outbox.take():
+            for text in texts:
+                await send({"type": "websocket.send", "text": text.decode()})
+        await send({"type": "websocket.close", "code": outbox.close_code})

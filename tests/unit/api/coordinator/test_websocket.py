@@ -1,28 +1,18 @@
 """What a browser may ask for in its handshake."""
 
-from typing import Any
-
 import pytest
-from starlette.websockets import WebSocket
+from starlette.datastructures import QueryParams
 
 from api.coordinator.websocket import InvalidQuery, read_query
 
 
-def handshake(query: str) -> WebSocket:
-    async def nothing(*_: Any) -> Any:
-        raise AssertionError("reading the query needs no I/O")
-
-    scope = {"type": "websocket", "path": "/ws", "headers": [], "query_string": query.encode()}
-    return WebSocket(scope, nothing, nothing)
-
-
 def test_nothing_asked_is_everything_from_now_on() -> None:
-    outbox = read_query(handshake(""), 1000)
+    outbox = read_query(QueryParams(""), 1000)
     assert (outbox.sessions, outbox.since, outbox.epoch, outbox.limit) == (frozenset(), None, None, 1000)
 
 
 def test_a_position_and_sessions_can_be_asked_for() -> None:
-    outbox = read_query(handshake("since=12&epoch=ab&session_id=a&session_id=b%2Cc&other=1"), 1000)
+    outbox = read_query(QueryParams("since=12&epoch=ab&session_id=a&session_id=b%2Cc&other=1"), 1000)
     assert (outbox.sessions, outbox.since, outbox.epoch) == (frozenset({"a", "b,c"}), 12, "ab")
 
 
@@ -33,5 +23,5 @@ def test_a_position_and_sessions_can_be_asked_for() -> None:
 )  # fmt: skip
 def test_what_can_not_be_meant_is_refused_in_words_that_fit_a_close_frame(query: str) -> None:
     with pytest.raises(InvalidQuery) as refusal:
-        read_query(handshake(query), 1000)
+        read_query(QueryParams(query), 1000)
     assert 0 < len(str(refusal.value).encode()) <= 123

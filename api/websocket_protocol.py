@@ -1,0 +1,84 @@
+"""uvicorn's WebSocket protocol, opened so that an application may write frames that are ready.
+
+An ASGI `send` costs a frame, a join and a write for each message and each browser. A relay encodes a frame once for all
+browsers and joins what goes out together, so it writes to the transport itself. Frames of both kinds keep their order,
+since each is written whole and at once. Under any other server `wire_of` returns None, and `send` is the way.
+
+The subclass touches what uvicorn does not call public, so `pyproject.toml` names the versions that this is tested with.
+"""
+
+from collections.abc import Callable
+
+from starlette.types import Scope
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
+from websockets.http11 import Request
+
+_KEY = "agent_orchestrator.wire"
+
+# A browser that reads takes what is buffered (64 KB, by the loop's own limit) and a close frame in less.
+CLOSE_SECONDS = 1.0
+
+
+def _nothing() -> None:
+    return None
+
+
+class WireProtocol(WebSocketsSansIOProtocol):
+    """One WebSocket. An application finds it by `wire_of(scope)` and may write once it has accepted."""
+
+    on_ready: Callable[[], None] = staticmethod(_nothing)
+    """Called whenever the transport has room again."""
+
+    def handle_connect(self, event: Request) -> None:
+        """Puts itself into the scope."""
+        self.app_state = {**self.app_state, _KEY: self}
+        super().handle_connect(event)
+
+    @property
+    def open(self) -> bool:
+        """Whether frames still make sense."""
+        return self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
+
+    @property
+    def ready(self) -> bool:
+        """Whether what is written goes out at once, or at least does not pile up."""
+        return self.open and self.writable.is_set()
+
+    def write(self, frames: bytes) -> None:
+        """Writes one or several whole frames, behind all that was written before."""
+        self.transport.write(frames)
+
+    def end(self, code: int) -> None:
+        """Closes with a code behind all that was written; a browser that does not take it in time is cut off."""
+        if not self.open:
+            return
+        self.stop_keepalive()
+        try:
+            self.conn.send_close(code)
+        except InvalidState:
+            # The browser was faster.
+            return
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            # Its answer to the close has to be heard.
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The transport has room again."""
+        super().resume_writing()
+        self.on_ready()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        super().connection_lost(exc)
+        self.on_ready = _nothing
+
+
+def wire_of(scope: Scope) -> WireProtocol | None:
+    """The protocol that serves this WebSocket, if it is of this kind."""
+    wire = scope.get("state", {}).get(_KEY)
+    return wire if isinstance(wire, WireProtocol) else None
