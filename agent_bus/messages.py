@@ -49,6 +49,8 @@ class Session(Message):
     presence: Presence = "none"
     stop_confirmed: bool | None = None
     """None: no stop was asked for in this run. False: asked for, not confirmed. True: the agent has ceased."""
+    run: str | None = None
+    """Names the current run, or the last one: a whole number that grows from run to run."""
 
 
 class ContentBlock(BaseModel):

@@ -32,13 +32,13 @@ class Shortcuts:
 
 
 def plain_length(scope: Scope) -> int | None:
-    """How long the body is, if the request says so and no web page has sent it."""
-    length = None
+    """How long the body is; None if the request does not say so, or comes from a web page."""
+    length: int | None = 0
     for name, value in scope["headers"]:
-        if name == b"origin":
+        if name == b"origin" or name == b"transfer-encoding":
             return None
-        if name == b"content-length" and value.isdigit() and len(value) <= 18:
-            length = int(value)
+        if name == b"content-length":
+            length = int(value) if value.isdigit() and len(value) <= 18 else None
     return length
 
 

@@ -33,7 +33,8 @@ local function session_json(s)
   return '{"session_id":' .. text(s.session_id) .. ',"session_name":' .. text(s.session_name)
     .. ',"status":"' .. s.status .. '","created_at":"' .. s.created_at .. '","modified_at":"' .. s.modified_at
     .. '","project_dir":' .. text(s.project_dir) .. ',"agent_name":' .. text(s.agent_name)
-    .. ',"presence":"' .. presence(s) .. '","stop_confirmed":' .. (CONFIRMED[s.stop_confirmed] or 'null') .. '}'
+    .. ',"presence":"' .. presence(s) .. '","stop_confirmed":' .. (CONFIRMED[s.stop_confirmed] or 'null')
+    .. ',"run":"' .. s.run .. '"}'
 end
 
 local function announce(s, kind)

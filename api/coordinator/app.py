@@ -21,6 +21,8 @@ from api.serving import Served
 from api.shortcuts import answering, plain_length
 
 READY_SECONDS = 1.0
+# What is around the id in the path of a stop.
+STOP = ("/sessions/", "/stop")
 DESCRIPTION = "See every agent session live, and stop one for real."
 
 
@@ -64,15 +66,24 @@ def create_app(settings: Settings) -> Served:
     async def event(_: Scope, body: bytes) -> Response:
         return await events.accept_event(app.state.services, body)
 
-    post_event = answering(event)
+    async def stop(scope: Scope, _: bytes) -> Response:
+        session_id = scope["path"].removeprefix(STOP[0]).removesuffix(STOP[1])
+        return await sessions.answer_stop(app.state.services, session_id)
+
+    post_event, post_stop = answering(event), answering(stop)
 
     def shortcut(scope: Scope) -> ASGIApp | None:
-        if scope["type"] == "websocket" and scope["path"] == "/ws":
-            return browser
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/events":
-            length = plain_length(scope)
-            return post_event if length is not None and length <= settings.max_event_bytes else None
-        return None
+        path = scope.get("path", "")
+        if scope["type"] == "websocket":
+            return browser if path == "/ws" else None
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return None
+        length = plain_length(scope)
+        if length is None or length > settings.max_event_bytes:
+            return None
+        if path == "/events":
+            return post_event
+        return post_stop if path.startswith(STOP[0]) and path.endswith(STOP[1]) and path.count("/") == 3 else None
 
     async def drain() -> None:
         await app.state.services.relay.drain()

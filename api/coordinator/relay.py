@@ -27,8 +27,24 @@ logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 3.0
 # A subscriber notices a new epoch with the next message or within its reconnect.
 EPOCH_SECONDS = 0.05
+# How the messages begin that tell of a session's state (`emit` in agent_bus/scripts/bus.lua puts the type first).
+_OF_A_SESSION = b'{"type":"session_'
 # How soon a browser that waits for Redis is looked after again.
 RETRY_SECONDS = 0.5
+
+
+class Watch:
+    """What is said of one session while somebody waits for it to change."""
+
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+        self.latest: bytes | None = None
+        """The newest message of the session's state, as JSON; None when messages may have been missed."""
+
+    def tell(self, message: bytes | None) -> None:
+        """Takes the next message, or that some are missing."""
+        self.latest = message
+        self.changed.set()
 
 
 class Relay:
@@ -43,7 +59,7 @@ class Relay:
         self._rounds = Rounds()
         self._unfiltered: set[Outbox] = set()
         self._by_session: dict[str, set[Outbox]] = {}
-        self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._watches: dict[str, set[Watch]] = {}
         self._snapshot: asyncio.Task[SessionPage] | None = None
         self._closing = False
 
@@ -68,8 +84,9 @@ class Relay:
         watching = self._by_session.get(message.session_id, ())
         # One that read on from the stream may have gone live ahead of the subscriber.
         self._rounds.add(message, (outbox for outbox in watching if outbox.live and outbox.seq < message.seq))
-        for watcher in self._watchers.get(message.session_id, ()):
-            watcher.set()
+        if message.json.startswith(_OF_A_SESSION):
+            for watch in self._watches.get(message.session_id, ()):
+                watch.tell(message.json)
 
     def _start_over(self, position: Position) -> None:
         everyone = [outbox for outbox in self._everyone() if outbox.begun]
@@ -78,9 +95,9 @@ class Relay:
         # `init` comes once a connection, so they come back for it.
         for outbox in everyone:
             outbox.close(START_OVER)
-        for watchers in self._watchers.values():
-            for watcher in watchers:
-                watcher.set()
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.tell(None)
 
     @contextmanager
     def connected(self, outbox: Outbox) -> Iterator[None]:
@@ -102,17 +119,17 @@ class Relay:
                     self._by_session.pop(name, None)
 
     @contextmanager
-    def watching(self, session_id: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever something is said about the session."""
-        event = asyncio.Event()
-        watchers = self._watchers.setdefault(session_id, set())
-        watchers.add(event)
+    def watching(self, session_id: str) -> Iterator[Watch]:
+        """What is said of the session for the length of the block."""
+        watch = Watch()
+        watches = self._watches.setdefault(session_id, set())
+        watches.add(watch)
         try:
-            yield event
+            yield watch
         finally:
-            watchers.discard(event)
-            if not watchers:
-                self._watchers.pop(session_id, None)
+            watches.discard(watch)
+            if not watches:
+                self._watches.pop(session_id, None)
 
     async def join(self, outbox: Outbox) -> None:
         """Brings a browser to the live flow, however long Redis takes; to be cancelled when the connection ends."""

@@ -207,6 +207,11 @@ _STOP_ANSWERS: dict[int | str, dict[str, Any]] = {
 @router.post("/sessions/{session_id}/stop", response_model=StopResult, responses=_STOP_ANSWERS)
 async def stop_session(session_id: str, services: WithServices) -> Response:
     """Stops the agent of the session's current run, wherever it is attached."""
+    return await answer_stop(services, session_id)
+
+
+async def answer_stop(services: Services, session_id: str) -> Response:
+    """What `POST /sessions/{id}/stop` does, whichever way the request came. Raises HTTPException or RedisError."""
     answer = await services.stopper.stop(session_id)
     if answer is None:
         raise _unknown(session_id)

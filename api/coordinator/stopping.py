@@ -5,6 +5,8 @@ import uuid
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+import orjson
+
 from agent_bus.commands import StopOutcome
 from agent_bus.messages import Session
 from agent_bus.sessions import Sessions
@@ -51,7 +53,7 @@ class Stopper:
         turns: limits how many ask Redis at once; waiting for agents needs none.
         """
         # Watching begins before asking, or a quick agent's confirmation would be missed.
-        with self._relay.watching(session_id) as changed:
+        with self._relay.watching(session_id) as watch:
             async with turns or nullcontext():
                 request = await self._sessions.request_stop(session_id, uuid.uuid4().hex)
             if request.outcome == "unknown":
@@ -59,31 +61,49 @@ class Stopper:
             if request.outcome != "sent":
                 return _known(request.outcome, Session.model_validate_json(request.session))
             deadline = asyncio.get_running_loop().time() + self._wait
-            try:
-                while (answer := await self._look(session_id, request.run)) is _PENDING:
+            while True:
+                try:
                     # Around the event alone: see agent_bus.tasks for what a time limit around Redis can do.
                     async with asyncio.timeout_at(deadline):
-                        await changed.wait()
-                    changed.clear()
-            except TimeoutError:
-                answer = await self._look(session_id, request.run)
+                        await watch.changed.wait()
+                except TimeoutError:
+                    answer = await self._look(session_id, request.run)
+                    break
+                watch.changed.clear()
+                answer = await self._heard(watch.latest, session_id, request.run)
+                if answer is not _PENDING:
+                    break
         if answer is _PENDING:
             return StopAnswer(False, "running", UNCONFIRMED.format(seconds=self._wait))
         return answer
+
+    async def _heard(self, message: bytes | None, session_id: str, run: str) -> StopAnswer | None:
+        """What a message of the session's state means; where it does not say enough, Redis does."""
+        said = orjson.loads(message) if message is not None else {}
+        session = Session.model_validate(said["session"]) if "session" in said else None
+        if session is None or session.run is None:
+            return await self._look(session_id, run)
+        if int(session.run) < int(run):
+            # It was said before the run that is being stopped began.
+            return _PENDING
+        return _judge(session, session.run, run)
 
     async def _look(self, session_id: str, run: str) -> StopAnswer | None:
         found = await self._sessions.get_with_run(session_id)
         if found is None:
             return None
         text, current = found
-        if current != run:
-            return StopAnswer(False, Session.model_validate_json(text).status, RESTARTED)
-        session = Session.model_validate_json(text)
-        if session.status == "running" or (session.presence == "connected" and session.stop_confirmed is False):
-            return _PENDING
-        if session.status == "stopped":
-            return StopAnswer(True, "stopped", STOPPED if session.stop_confirmed else WENT_AWAY)
-        return StopAnswer(True, session.status, "Session finished by itself before it could be stopped")
+        return _judge(Session.model_validate_json(text), current, run)
+
+
+def _judge(session: Session, current: str, run: str) -> StopAnswer:
+    if current != run:
+        return StopAnswer(False, session.status, RESTARTED)
+    if session.status == "running" or (session.presence == "connected" and session.stop_confirmed is False):
+        return _PENDING
+    if session.status == "stopped":
+        return StopAnswer(True, "stopped", STOPPED if session.stop_confirmed else WENT_AWAY)
+    return StopAnswer(True, session.status, "Session finished by itself before it could be stopped")
 
 
 _PENDING = StopAnswer(False, "running", "")

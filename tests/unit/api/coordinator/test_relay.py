@@ -325,19 +325,29 @@ async def test_nothing_stays_behind_of_browsers_and_watchers_that_left(real_bus:
         pass
     assert relay.connections == 0
     assert relay._by_session == {}
-    assert relay._watchers == {}
+    assert relay._watches == {}
 
 
-async def test_watchers_are_woken_by_their_session_and_when_the_flow_starts_over(real_bus: Bus, relay: Relay) -> None:
-    keys = real_bus.keys
-    with relay.watching("a") as watching, relay.watching("b") as other:
-        await emit(real_bus, "a")
-        await asyncio.wait_for(watching.wait(), 5)
-        assert not other.is_set()
-        watching.clear()
+async def test_a_watch_is_told_of_its_sessions_changes_and_when_the_flow_starts_over(
+    real_bus: Bus, relay: Relay
+) -> None:
+    keys, driver = real_bus.keys, Driver(real_bus)
+    with relay.watching("a") as watch, relay.watching("b") as other:
+        await driver.post("session_start", "a")
+        await asyncio.wait_for(watch.changed.wait(), 5)
+        assert watch.latest is not None
+        assert json.loads(watch.latest)["session"]["session_id"] == "a"
+        assert not other.changed.is_set()
+        await eventually(lambda: relay._source.position.seq == 2, "the relay to have the event as well")
+        watch.changed.clear()
+        await driver.post("message", "a")
+        await driver.post("session_start", "c")
+        await eventually(lambda: relay._source.position.seq == 5, "the relay to have them")
+        assert not watch.changed.is_set()
         await real_bus.redis.delete(keys.counter, keys.epoch, keys.stream)
         await emit(real_bus, "c")
-        await asyncio.wait_for(asyncio.gather(watching.wait(), other.wait()), 5)
+        await asyncio.wait_for(asyncio.gather(watch.changed.wait(), other.changed.wait()), 5)
+        assert watch.latest is None
 
 
 async def test_browsers_that_connect_together_share_one_snapshot(
