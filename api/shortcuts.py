@@ -8,6 +8,7 @@ end in the same function.
 import logging
 from collections.abc import Awaitable, Callable
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,24 +43,29 @@ def plain_length(scope: Scope) -> int | None:
     return length
 
 
-async def read_body(receive: Receive) -> bytes:
-    """The whole body. Raises ClientDisconnect."""
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises ClientDisconnect, or HTTPException for one that is longer than was announced."""
     message = await receive()
     body: bytes = message.get("body", b"")
-    while message.get("more_body", False):
+    while message.get("more_body", False) and len(body) <= limit:
         message = await receive()
         body += message.get("body", b"")
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
+    if len(body) > limit:
+        raise HTTPException(413, f"The body is larger than the limit of {limit} bytes", {"Connection": "close"})
     return body
 
 
-def answering(handle: Callable[[Scope, bytes], Awaitable[Response]]) -> ASGIApp:
-    """A handler of bodies as an ASGI application, with errors answered as they are everywhere."""
+def answering(handle: Callable[[Scope, bytes], Awaitable[Response]], limit: int) -> ASGIApp:
+    """A handler of bodies as an ASGI application, with errors answered as they are everywhere.
+
+    limit: the largest body, in bytes.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            response = await handle(scope, await read_body(receive))
+            response = await handle(scope, await read_body(receive, limit))
         except ClientDisconnect:
             return
         except Exception as error:  # noqa: BLE001 - told to the client and to the log

@@ -7,16 +7,18 @@ since each is written whole and at once. Under any other server `wire_of` return
 The subclass touches what uvicorn does not call public, so `pyproject.toml` names the versions that this is tested with.
 """
 
+from asyncio import TimerHandle
 from collections.abc import Callable
 
 from starlette.types import Scope
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.frames import Frame
 from websockets.http11 import Request
 
 _KEY = "agent_orchestrator.wire"
 
-# A browser that reads takes what is buffered (64 KB, by the loop's own limit) and a close frame in less.
+# A browser that reads takes what is buffered (64 KB by the loop's own limit, and one batch) and a close frame in less.
 CLOSE_SECONDS = 1.0
 
 
@@ -29,6 +31,7 @@ class WireProtocol(WebSocketsSansIOProtocol):
 
     on_ready: Callable[[], None] = staticmethod(_nothing)
     """Called whenever the transport has room again."""
+    _cut_off: TimerHandle | None = None
 
     def handle_connect(self, event: Request) -> None:
         """Puts itself into the scope."""
@@ -74,8 +77,42 @@ class WireProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
+        if self._cut_off is not None:
+            self._cut_off.cancel()
         super().connection_lost(exc)
         self.on_ready = _nothing
+
+    # What follows closes the transport, which waits for its buffer to drain; a browser that has stopped reading would
+    # keep the connection, and what waits for it, for as long as its TCP lives.
+
+    def _cut_off_soon(self) -> None:
+        if self._cut_off is None and not self.disconnected:
+            self._cut_off = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+    def handle_close(self, event: Frame) -> None:
+        """The browser closes, or answers a close."""
+        super().handle_close(event)
+        self._cut_off_soon()
+
+    def handle_parser_exception(self) -> None:
+        """The browser sent what is no WebSocket."""
+        super().handle_parser_exception()
+        self._cut_off_soon()
+
+    def keepalive_timeout(self) -> None:
+        """The browser has not answered a ping."""
+        super().keepalive_timeout()
+        self._cut_off_soon()
+
+    def eof_received(self) -> None:
+        """The browser sends nothing more."""
+        super().eof_received()
+        self._cut_off_soon()
+
+    def shutdown(self) -> None:
+        """The server goes down."""
+        super().shutdown()
+        self._cut_off_soon()
 
 
 def wire_of(scope: Scope) -> WireProtocol | None:

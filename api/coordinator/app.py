@@ -1,6 +1,7 @@
 """The coordinator: sessions, events, blueprints and the relay, on port 8765."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,8 +22,7 @@ from api.serving import Served
 from api.shortcuts import answering, plain_length
 
 READY_SECONDS = 1.0
-# What is around the id in the path of a stop.
-STOP = ("/sessions/", "/stop")
+STOP = re.compile(r"/sessions/([^/]+)/stop")
 DESCRIPTION = "See every agent session live, and stop one for real."
 
 
@@ -67,10 +67,11 @@ def create_app(settings: Settings) -> Served:
         return await events.accept_event(app.state.services, body)
 
     async def stop(scope: Scope, _: bytes) -> Response:
-        session_id = scope["path"].removeprefix(STOP[0]).removesuffix(STOP[1])
-        return await sessions.answer_stop(app.state.services, session_id)
+        path = STOP.fullmatch(scope["path"])
+        assert path is not None
+        return await sessions.answer_stop(app.state.services, path[1])
 
-    post_event, post_stop = answering(event), answering(stop)
+    post_event, post_stop = (answering(handle, settings.max_event_bytes) for handle in (event, stop))
 
     def shortcut(scope: Scope) -> ASGIApp | None:
         path = scope.get("path", "")
@@ -78,12 +79,11 @@ def create_app(settings: Settings) -> Served:
             return browser if path == "/ws" else None
         if scope["type"] != "http" or scope["method"] != "POST":
             return None
-        length = plain_length(scope)
-        if length is None or length > settings.max_event_bytes:
+        if (length := plain_length(scope)) is None or length > settings.max_event_bytes:
             return None
         if path == "/events":
             return post_event
-        return post_stop if path.startswith(STOP[0]) and path.endswith(STOP[1]) and path.count("/") == 3 else None
+        return post_stop if STOP.fullmatch(path) else None
 
     async def drain() -> None:
         await app.state.services.relay.drain()

@@ -32,7 +32,7 @@ class Wire(Protocol):
         """Writes whole frames."""
 
     def end(self, code: int) -> None:
-        """Closes behind all that was written, and cuts off a browser that does not take it."""
+        """Closes behind all that was written, and cuts off a browser that does not take it; may be said again."""
 
 
 class Batch:

@@ -6,15 +6,18 @@ slices, between which the loop serves whatever else there is: a stop is not to w
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from agent_bus.bus import BusMessage
-from api.coordinator.outbox import Batch, Outbox
+from api.coordinator.outbox import INTERNAL_ERROR, Batch, Outbox
 
-# About a quarter of a millisecond.
-SLICE = 32
+logger = logging.getLogger(__name__)
+
+# About an eighth of a millisecond.
+SLICE = 16
 # With so much to write, a system call is no longer what a write costs, and waiting for more saves nothing.
 FULL_BYTES = 32 * 1024
 # A round is followed by a pause as long as itself, up to this: half of the loop is left for requests, and under load
@@ -50,7 +53,7 @@ class Rounds:
         """Hands out all that waits, now."""
         while self._round is not None or self._pending or self._filtered:
             for outbox, batch in self._round or self._next_round():
-                outbox.put(batch)
+                _hand(outbox, batch)
             self._round = None
 
     def _schedule(self) -> None:
@@ -89,7 +92,7 @@ class Rounds:
         if self._round is None:
             return
         for handed, (outbox, batch) in enumerate(self._round, 1):
-            outbox.put(batch)
+            _hand(outbox, batch)
             if handed == SLICE:
                 asyncio.get_running_loop().call_soon(self._slice)
                 return
@@ -97,6 +100,15 @@ class Rounds:
         now = time.monotonic()
         self._not_before = now + min(now - self._began, LONGEST_PAUSE_SECONDS)
         self._schedule()
+
+
+def _hand(outbox: Outbox, batch: Batch) -> None:
+    try:
+        outbox.put(batch)
+    except Exception:
+        # One connection that fails in an unforeseen way must not silence the others.
+        logger.exception("writing to a browser failed; it may come back")
+        outbox.close(INTERNAL_ERROR)
 
 
 def _for_all(pending: list[BusMessage], everyone: list[Outbox]) -> Iterator[tuple[Outbox, Batch]]:
