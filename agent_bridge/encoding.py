@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -28,12 +29,16 @@ _OF_THE_BUS = ("id", "seq")
 
 @dataclass(frozen=True, slots=True)
 class SessionIdentity:
-    """Whose events these are."""
+    """Whose events these are; made readable once, since every event says it."""
 
     session_id: str
     session_name: str
     project_dir: str | None = None
     agent_name: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("session_name", "project_dir", "agent_name"):
+            object.__setattr__(self, name, readable(getattr(self, name) or ""))
 
 
 def content_blocks(content: str | Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
@@ -47,31 +52,35 @@ def content_blocks(content: str | Sequence[Mapping[str, Any]] | None) -> list[Ma
 
 def encode(identity: SessionIdentity, event_type: str, fields: Mapping[str, Any]) -> EventRecord:
     """An event as of now. Raises ValueError only for an `event_type` that is not a lower-case word."""
-    if not EVENT_TYPE.fullmatch(event_type):
-        raise ValueError(f"event_type {event_type!r} must be lower-case letters, digits and _, at most 64")
-    timestamp = timestamps.now()
-    session_name = readable(identity.session_name)
+    _check_type(event_type)
+    timestamp, score = timestamps.now_and_microseconds()
     head = {
         "event_type": event_type,
         "session_id": identity.session_id,
-        "session_name": session_name,
+        "session_name": identity.session_name,
         "timestamp": timestamp,
     }
     said = {name: value for name, value in fields.items() if name not in _OF_THE_BUS}
-    body = _dumps(_ABSENT | said | head)
+    body = _dumps({**_ABSENT, **said, **head})
     if len(body) > MAX_EVENT_BYTES:
         body = _dumps(_ABSENT | {name: _cut(name, value) for name, value in said.items()} | head)
     if len(body) > MAX_EVENT_BYTES:
         body = _dumps(_ABSENT | _small_fields(said) | head)
     return EventRecord(
-        event_type=event_type,
-        timestamp=timestamp,
-        score=timestamps.microseconds(timestamp),
-        session_name=session_name,
-        json_tail=body[1:],
-        project_dir=readable(identity.project_dir or ""),
-        agent_name=readable(identity.agent_name or ""),
+        event_type,
+        timestamp,
+        score,
+        identity.session_name,
+        body[1:],
+        identity.project_dir or "",
+        identity.agent_name or "",
     )
+
+
+@lru_cache(maxsize=256)
+def _check_type(event_type: str) -> None:
+    if not EVENT_TYPE.fullmatch(event_type):
+        raise ValueError(f"event_type {event_type!r} must be lower-case letters, digits and _, at most 64")
 
 
 def _dumps(value: object) -> bytes:

@@ -1,10 +1,9 @@
 """Events in the form in which the scripts take them. Light enough to import into an agent's process."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class EventRecord:
+class EventRecord(NamedTuple):
     """One event, encoded once: its JSON object without the opening brace, so that its id can be put in front.
 
     score: the timestamp in microseconds since 1970; it orders sessions by their creation.

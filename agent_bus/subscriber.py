@@ -65,6 +65,7 @@ class Subscriber:
         self._position: Position | None = None
         self._last: BusMessage | None = None
         self._heard = asyncio.Event()
+        self._heard_at = 0.0
         self.connected = asyncio.Event()
         """Set while messages flow."""
 
@@ -110,10 +111,11 @@ class Subscriber:
             await pubsub.aclose()
 
     async def _read(self, pubsub: PubSub) -> None:
-        live = self._bus.keys.live.encode()
+        live, clock = self._bus.keys.live.encode(), asyncio.get_running_loop().time
         turn = 0
         while True:
             kind, channel, payload = await pubsub.parse_response()
+            self._heard_at = clock()
             self._heard.set()
             if kind == b"message":
                 # A probe is an occasion to look whether Redis still knows its past.
@@ -181,13 +183,19 @@ class Subscriber:
         self._position = head
 
     async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        # Looked at now and then rather than woken by each message: that would cost as much as delivering it.
+        self._heard_at = loop.time()
         while True:
+            silence = loop.time() - self._heard_at
+            if silence < self._probe_after:
+                await asyncio.sleep(self._probe_after - silence)
+                continue
+            # What comes back may do so before PUBLISH is answered.
             self._heard.clear()
-            if await self._quiet(self._probe_after):
-                # What comes back may do so before PUBLISH is answered.
-                await self.nudge()
-                if await self._quiet(self._probe_wait):
-                    raise SubscriptionSilent("no message and no probe came back")
+            await self.nudge()
+            if await self._quiet(self._probe_wait):
+                raise SubscriptionSilent("no message and no probe came back")
 
     async def _quiet(self, seconds: float) -> bool:
         try:

@@ -21,7 +21,7 @@ MAX_TAGS = 100
 # How long a job is believed to be on its way: counting 10,000 tags takes about 50 ms, so by now it was lost.
 PENDING_MS = 15_000
 # How long a reader waits for the worker before it counts for itself, and how often it looks.
-WAIT_SECONDS = 0.05
+WAIT_SECONDS = 0.02
 POLL_SECONDS = 0.005
 # Changes that come while the job counts make it count once more; a pause lets a burst of them pass together.
 PAUSE_SECONDS = 0.02

@@ -1,7 +1,9 @@
 """Times as the contract writes them: ISO 8601 in UTC with an offset."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Sorted-set scores are doubles, exact up to 2^53 µs: the year 2255.
@@ -12,7 +14,19 @@ _EXAMPLE = "2026-01-24T10:00:00.123456+00:00"
 
 def now() -> str:
     """This machine's clock."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+    return now_and_microseconds()[0]
+
+
+def now_and_microseconds() -> tuple[str, int]:
+    """This machine's clock in the agreed form, and as microseconds since 1970."""
+    moment = time.time_ns() // 1000
+    seconds, rest = divmod(moment, 1_000_000)
+    return f"{_second(seconds)}.{rest:06d}+00:00", moment
+
+
+@lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def microseconds(text: str) -> int:

@@ -44,11 +44,13 @@ local function number(value)
   return string.format('%.0f', value)
 end
 
+local epoch
+
 -- Gives the next number to a message, keeps it in the replay window and publishes it.
 -- kind: the message's type. body: function(number) -> the rest of the JSON object, after "seq", with its closing brace.
 -- Published as "<epoch> <number> <bytes of session id> <session id><message>", so that a relay reads no JSON.
 local function emit(session_id, kind, body)
-  local epoch = redis.call('GET', KEYS[3])
+  epoch = epoch or redis.call('GET', KEYS[3])
   if not epoch then
     epoch = ARGV[3]
     redis.call('SET', KEYS[3], epoch)
