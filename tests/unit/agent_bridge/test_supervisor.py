@@ -304,10 +304,13 @@ os.waitpid(middle, 0); note("root"); rest()
 if not os.fork():
     os.setsid(); os.close(1); note("left"); rest()
 while not list(FOLDER.glob("left-*")): time.sleep(0.01)
-note("root"); os.write(1, b"x" * 150_000)
+note("root")
+while not (FOLDER / "seen").exists(): time.sleep(0.01)
+os.write(1, b"x" * 150_000)
 """, "--capture")  # fmt: skip
         run.await_note("left")
         root = run.await_note("root")
+        (run.folder / "seen").touch()
         wait_until(lambda: (row := look_up(root.pid)) is None or row.identity != root, "the command to end")
         run.stop()
         assert run.process is not None
