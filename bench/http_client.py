@@ -1,4 +1,4 @@
-"""HTTP as cheaply as a load generator needs it: one connection, one request at a time, answers that tell their length."""
+"""HTTP as cheaply as a load generator needs it: one request at a time, answers that tell their length."""
 
 import socket
 

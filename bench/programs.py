@@ -107,17 +107,20 @@ class Program:
 
 
 def processor_seconds(pid: int) -> float:
-    """User and system time that a process has taken so far."""
+    """User and system time that a process has taken so far: to the nanosecond where the kernel says so (Linux)."""
+    stats = list(Path(f"/proc/{pid}/task").glob("*/schedstat"))
+    if stats:
+        return sum(int(stat.read_text().split()[0]) for stat in stats) / 1e9
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
 
 
-def coordinator(redis_url: str, folder: Path, environment: Mapping[str, str] | None = None) -> Program:
-    """One of our coordinators."""
+def our(part: str, redis_url: str, folder: Path, environment: Mapping[str, str] | None = None) -> Program:
+    """One of our servers: `coordinator` or `documents`."""
     port = free_port()
-    argv = [sys.executable, "-m", "api.cli", "coordinator", "--redis-url", redis_url, "--port", str(port)]
+    argv = [sys.executable, "-m", "api.cli", part, "--redis-url", redis_url, "--port", str(port)]
     own = {"AGENT_ORCHESTRATOR_PROJECT_DIR": str(folder), "PYTHONPATH": str(REPOSITORY)}
-    return Program(argv, port, folder / f"coordinator-{port}.log", own | dict(environment or {}))
+    return Program(argv, port, folder / f"{part}-{port}.log", own | dict(environment or {}))
 
 
 def _executable(dialect: Dialect) -> str:
@@ -138,7 +141,7 @@ def serving(way: Dialect, redis_url: str, folder: Path) -> Iterator[Program]:
     """The server of a way, with what it needs beside it. Raises NotAvailable."""
     with ExitStack() as stack:
         if way.name == OURS:
-            yield stack.enter_context(coordinator(redis_url, folder))
+            yield stack.enter_context(our("coordinator", redis_url, folder))
             return
         program, port = _executable(way), free_port()
         _, script, *options = way.command
@@ -169,6 +172,7 @@ class Load:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
             )
+        self.pid = self._process.pid
         self._say(json.dumps(asdict(order)))
 
     def _say(self, line: str) -> None:

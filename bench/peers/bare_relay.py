@@ -7,11 +7,12 @@ There is no history, no position, no filter and no limit to what is buffered for
 import argparse
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import uvicorn
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
@@ -42,11 +43,14 @@ def flush() -> None:
 
 async def relay(pubsub: PubSub) -> None:
     loop = asyncio.get_running_loop()
-    async for message in pubsub.listen():
-        if message["type"] == "message":
-            if not frames:
-                loop.call_soon(flush)
-            frames.append(Frame(Opcode.TEXT, message["data"]).serialize(mask=False))
+    while True:
+        # After a lost connection the next one subscribes by itself.
+        with suppress(RedisConnectionError):
+            async for message in pubsub.listen():
+                if message["type"] == "message":
+                    if not frames:
+                        loop.call_soon(flush)
+                    frames.append(Frame(Opcode.TEXT, message["data"]).serialize(mask=False))
 
 
 async def listen(websocket: WebSocket) -> None:

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 CHANNEL = "events"
 
@@ -19,11 +20,14 @@ connections: set[WebSocket] = set()
 
 
 async def relay(pubsub: PubSub) -> None:
-    async for message in pubsub.listen():
-        if message["type"] == "message":
-            for ws in list(connections):
-                with suppress(WebSocketDisconnect, RuntimeError):
-                    await ws.send_text(message["data"])
+    while True:
+        # After a lost connection the next one subscribes by itself.
+        with suppress(RedisConnectionError):
+            async for message in pubsub.listen():
+                if message["type"] == "message":
+                    for ws in list(connections):
+                        with suppress(WebSocketDisconnect, RuntimeError):
+                            await ws.send_text(message["data"])
 
 
 def create_app(redis_url: str) -> FastAPI:

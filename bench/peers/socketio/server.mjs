@@ -12,6 +12,8 @@ import { Server } from "socket.io";
 const { values } = parseArgs({ options: { port: { type: "string" }, "redis-url": { type: "string" } } });
 
 const redisClient = createClient({ url: values["redis-url"] });
+// Without a listener a lost connection would end the process; with one the client connects again.
+redisClient.on("error", (error) => console.error(error.message));
 await redisClient.connect();
 
 const httpServer = createServer();
