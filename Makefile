@@ -13,6 +13,11 @@ PYTHONS ?= python3.12 python3.11 python3 python3.13 python3.14 python
 LOCK := $(wildcard requirements.lock)
 DEV_LOCK := $(wildcard requirements-dev.lock)
 
+# What we are compared with, in an environment of its own; Socket.IO needs Node.js and npm, and is left out without.
+PEERS := .venv-peers
+PEERS_LOCK := bench/peers/requirements.lock
+SOCKETIO := bench/peers/socketio
+
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 LOCKING := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -20,7 +25,7 @@ LOCKING := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up install dev test lint format lock clean
+.PHONY: help up install dev test lint format bench bench-quick lock clean
 
 help:
 	@echo 'make up       run the system here until Ctrl-C; ARGS="--port 9000 --workers 2" go to agent-orchestrator up'
@@ -28,8 +33,9 @@ help:
 	@echo 'make test     run all tests; ARGS="-k stop" go to pytest, JOBS=0 runs one at a time'
 	@echo 'make lint     check style and types'
 	@echo 'make format   bring the code into style'
+	@echo 'make bench    measure everything side by side with other ways, in a quarter of an hour; bench-quick in two minutes'
 	@echo 'make lock     write down anew which versions are installed'
-	@echo 'make clean    remove $(VENV); data is left alone'
+	@echo 'make clean    remove $(VENV) and $(PEERS); data is left alone'
 
 up: $(INSTALLED)
 	@$(BIN)/agent-orchestrator up $(ARGS)
@@ -50,6 +56,13 @@ format: $(INSTALLED_DEV)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+# ARGS="--only stop ingest" runs some.
+bench: $(INSTALLED_DEV) $(PEERS)/.installed $(SOCKETIO)/.installed
+	$(BIN)/python -m bench $(ARGS)
+
+bench-quick: $(INSTALLED_DEV) $(PEERS)/.installed $(SOCKETIO)/.installed
+	$(BIN)/python -m bench --quick $(ARGS)
+
 # Versions and hashes of everything, without where they come from; to be run after a change of dependencies.
 lock: $(INSTALLED_DEV)
 	$(PIP) uv
@@ -57,7 +70,7 @@ lock: $(INSTALLED_DEV)
 	$(LOCKING) --extra dev -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(PEERS) $(SOCKETIO)/node_modules
 
 # The stamp files are written last: what was interrupted is done again.
 $(INSTALLED): pyproject.toml $(LOCK) | $(BIN)/python
@@ -79,6 +92,17 @@ else
 	@$(PIP) -e '.[dev]'
 endif
 	@touch $(INSTALLED) $@
+
+$(PEERS)/.installed: $(PEERS_LOCK) | $(BIN)/python
+	@echo 'Installing the benchmarks'\'' peers into $(PEERS) …'
+	@$(BIN)/python -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
+	@touch $@
+
+$(SOCKETIO)/.installed: $(SOCKETIO)/package-lock.json
+	@if command -v npm >/dev/null; then cd $(SOCKETIO) && npm ci --silent --no-fund --no-audit; \
+	else echo 'No npm here: Socket.IO is left out of the benchmarks' >&2; fi
+	@touch $@
 
 # Each candidate is run, for a name on PATH may be a shim that only prints an error.
 $(BIN)/python:

@@ -5,6 +5,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from agent_bus.bus import Bus
@@ -65,6 +66,10 @@ def _median_ms(asking: KeptAlive, request: bytes, check: Callable[[bytes], bool]
     return statistics.median(took)
 
 
+def _has(documents: int, body: bytes) -> bool:
+    return len(json.loads(body)) == documents
+
+
 def _counts(body: bytes) -> dict[str, int]:
     return {tag["name"]: tag["count"] for tag in json.loads(body)["tags"]}
 
@@ -108,8 +113,7 @@ def documents(effort: Effort, folder: Path) -> Iterator[Row]:
             health_ms.append(_median_ms(asking, health, lambda body: b"healthy" in body))
             tags_ms.append(_median_ms(asking, tags, lambda body: b'"project-0"' in body))
             if count >= 100 * PAGE or count == effort.documents[-1]:
-                full = PAGE if count >= 100 * PAGE else count // 100
-                filter_ms.append(_median_ms(asking, both, lambda body, full=full: len(json.loads(body)) == full))
+                filter_ms.append(_median_ms(asking, both, partial(_has, min(PAGE, count // 100))))
             edits = [_edit(server, asking, last, turn) for turn in range(EDITS)]
             # The next step counts from whole numbers again.
             asking.ask(

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from bench.crowd import Crowd, open_browser
@@ -13,8 +14,9 @@ from bench.publisher import Publisher
 from bench.rows import Effort, Incorrect, Row, in_turn, ratio_row, value_row
 from bench.ways import OURS, WAYS, event_command
 
-# So many messages may be under way when a way is driven as hard as it goes.
+# So many messages may be under way when a way is driven as hard as it goes. Channels drops what goes beyond 100.
 WINDOW = 200
+WINDOWS = {"channels": 80}
 SLOW_RATE = 20.0
 BROWSERS_THAT_BREATHE = 100
 
@@ -26,7 +28,13 @@ def measure(way: str, effort: Effort, folder: Path, *, rate: float = 0.0) -> tup
         serving(WAYS[way], redis.url, folder) as server,
     ):
         order = Order(
-            way, server.port, redis.url, effort.browsers, effort.seconds, rate=rate, window=0 if rate else WINDOW
+            way,
+            server.port,
+            redis.url,
+            effort.browsers,
+            effort.seconds,
+            rate=rate,
+            window=0 if rate else WINDOWS.get(way, WINDOW),
         )
         load = Load("bench.fanout_load", order)
         load.wait_ready()
@@ -49,7 +57,7 @@ def saturated(effort: Effort, folder: Path) -> Iterator[Row]:
     ):  # fmt: skip
         try:
             ours, theirs = in_turn(
-                effort.runs, lambda: measure(OURS, effort, folder), lambda peer=peer: measure(peer, effort, folder)
+                effort.runs, partial(measure, OURS, effort, folder), partial(measure, peer, effort, folder)
             )
         except NotAvailable as error:
             print(f"skipped fanout_vs_{peer}: {error}")

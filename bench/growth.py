@@ -127,6 +127,7 @@ def growth(effort: Effort, folder: Path) -> Iterator[Row]:
     yield value_row(
         "memory_event", f"bytes of Redis for an event of {len(TAIL):,} bytes", [each_event],
         target=2.0 * len(TAIL), better="lower", unit="bytes",
+        note="; ".join(f"{sessions:,} sessions, {events:,} events" for sessions, events in sizes),
     )  # fmt: skip
     yield value_row(
         "memory_session", "bytes of Redis for a session with one such event; a stream starts with 4 KB", [each_session],

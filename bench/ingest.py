@@ -31,9 +31,9 @@ BODY = json.dumps(EVENT)
 BULK_EVENTS = 8000
 
 
-def post(server: Program, seconds: float, rate: float = 0.0) -> Outcome:
+def post(server: Program, seconds: float, *, rate: float = 0.0, connections: int = CONNECTIONS) -> Outcome:
     """Posts events to a server. Raises Incorrect if one is refused."""
-    load = Load("bench.http_load", Order(server.port, "POST", "/events", BODY, CONNECTIONS, seconds, rate))
+    load = Load("bench.http_load", Order(server.port, "POST", "/events", BODY, connections, seconds, rate))
     outcome = load.outcome(Outcome)
     if outcome.failures:
         raise Incorrect(f"{outcome.failures} of {outcome.requests} events were refused: {outcome.first_failure}")
@@ -68,16 +68,17 @@ def http(effort: Effort, folder: Path) -> Iterator[Row]:
     ):
         for server in (coordinator, bare):
             post(server, 0.5)
-        mine, bares, sqlites, bulks = in_turn(
-            effort.runs,
-            lambda: post(coordinator, effort.seconds),
-            lambda: post(bare, effort.seconds),
-            lambda: post(sqlite, effort.seconds),
-            lambda: bulk(redis, f"bulk-{time.monotonic_ns()}"),
-        )
+        mine, bares, sqlites, alone = list[Outcome](), list[Outcome](), list[Outcome](), list[Outcome]()
+        bulks: list[float] = []
+        for _ in range(effort.runs):
+            mine.append(post(coordinator, effort.seconds))
+            bares.append(post(bare, effort.seconds))
+            sqlites.append(post(sqlite, effort.seconds))
+            bulks.append(bulk(redis, f"bulk-{time.monotonic_ns()}"))
+            alone.append(post(coordinator, effort.seconds, connections=1))
         most = statistics.median(outcome.per_second for outcome in mine)
-        half = [post(coordinator, effort.seconds, most / 2) for _ in range(effort.runs)]
-        accepted = sum(outcome.requests for outcome in (*mine, *half))
+        half = [post(coordinator, effort.seconds, rate=most / 2) for _ in range(effort.runs)]
+        accepted = sum(outcome.requests for outcome in (*mine, *alone, *half))
         if (kept := stored_events(redis, "bench")) < accepted:
             raise Incorrect(f"{accepted} events were answered with 200 and Redis has {kept}")
     rates = [outcome.per_second for outcome in mine]
@@ -109,9 +110,18 @@ def http(effort: Effort, folder: Path) -> Iterator[Row]:
     )
     yield ratio_row(
         "bulk_vs_http",
-        "events/s of 1 KB through one bridge, to POST /events/s on one coordinator",
+        "events/s of 1 KB through one bridge, to the most that one coordinator takes by POST /events",
         bulks,
         rates,
+        target=10.0,
+        better="higher",
+        note=f"{statistics.median(bulks) / statistics.median(o.per_second for o in bares):.1f} times the bare route's",
+    )
+    yield ratio_row(
+        "bulk_vs_http_agent",
+        "events/s of 1 KB from one agent through the bridge, to one that posts them one after the other",
+        bulks,
+        [outcome.per_second for outcome in alone],
         target=10.0,
         better="higher",
     )
@@ -123,7 +133,7 @@ def bridge(effort: Effort, folder: Path) -> Iterator[Row]:
         calls = []
         for number in range(max(3, effort.runs)):
             done = subprocess.run(
-                [sys.executable, "-m", "bench.chatty", redis.url, f"calls-{number}", "2000", "--pause"],
+                [sys.executable, "-m", "bench.chatty", redis.url, f"calls-{number}", "1000", "--pause"],
                 capture_output=True, text=True, check=True, cwd=REPOSITORY,
             )  # fmt: skip
             calls.append(float(done.stdout))

@@ -54,7 +54,7 @@ FULL = Effort(
     sessions=(100, 10_000, 100_000), events=(1000, 100_000, 1_000_000), replicas=(1, 2, 4),
 )  # fmt: skip
 QUICK = Effort(
-    runs=1, seconds=1.5, browsers=500, idle_browsers=1000, samples=40, documents=(100, 1000, 10_000),
+    runs=1, seconds=1.2, browsers=500, idle_browsers=1000, samples=40, documents=(100, 1000, 10_000),
     sessions=(100, 10_000), events=(1000, 50_000), replicas=(1, 2),
 )  # fmt: skip
 

@@ -43,7 +43,7 @@ class Echo:
 
     async def _once(self) -> float:
         began = time.perf_counter()
-        publishing = asyncio.create_task(self._redis.publish(self._channel, b"stop"))
+        publishing = asyncio.ensure_future(self._redis.publish(self._channel, b"stop"))
         while await self._pubsub.get_message(ignore_subscribe_messages=True, timeout=5) is None:
             pass
         took = time.perf_counter() - began
@@ -98,7 +98,7 @@ class Times:
 
     def median(self, name: str) -> float:
         """The median of one of them."""
-        return statistics.median(getattr(self, name))
+        return float(statistics.median(getattr(self, name)))
 
 
 def _stops(redis_url: str, server: Program, bare: Program, samples: int) -> Times:

@@ -1,0 +1,1 @@
+"""What ours is measured against, each as short as its own documentation shows it."""
