@@ -24,7 +24,7 @@ _ABSENT: dict[str, Any] = dict.fromkeys(
     ("tool_name", "tool_input", "tool_output", "error", "exit_code", "reason", "role", "content")
 )
 # Given by the bus; an agent's own would contradict it.
-_OF_THE_BUS = ("id", "seq")
+_OF_THE_BUS = frozenset({"id", "seq"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ def encode(identity: SessionIdentity, event_type: str, fields: Mapping[str, Any]
         "session_name": identity.session_name,
         "timestamp": timestamp,
     }
-    said = {name: value for name, value in fields.items() if name not in _OF_THE_BUS}
+    said = fields
+    if not _OF_THE_BUS.isdisjoint(fields):
+        said = {name: value for name, value in fields.items() if name not in _OF_THE_BUS}
     body = _dumps({**_ABSENT, **said, **head})
     if len(body) > MAX_EVENT_BYTES:
         body = _dumps(_ABSENT | {name: _cut(name, value) for name, value in said.items()} | head)

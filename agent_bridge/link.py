@@ -61,6 +61,8 @@ class Link:
         self._start = encode(identity, "session_start", {})
         self._started = threading.Event()
         self._closing: Future[Ending] = Future()
+        # As good as `_closing.done()`, which takes a lock for each event.
+        self._closed = False
         self.tried: Future[bool] = Future()
         """Whether the first attempt to take the lease succeeded; it is tried again, on and on."""
         self.ended: Future[None] = Future()
@@ -82,7 +84,7 @@ class Link:
 
     def emit(self, event: EventRecord) -> bool:
         """Hands an event over, without waiting; False if the buffer is full and it was dropped, or all is over."""
-        if self._closing.done():
+        if self._closed:
             return False
         kept = self._outgoing.put(event)
         if not self._told:
@@ -106,12 +108,13 @@ class Link:
 
     def close(self, ending: Ending) -> None:
         """Begins to end: sends what waits, says how the run ended, and gives the lease back; `ended` says when."""
-        if not self._closing.done():
+        if not self._closed:
+            self._closed = True
             self._closing.set_result(ending)
 
     def _in_thread(self, action: Callable[[], None]) -> None:
         loop = self._loop
-        if loop is None or not self._thread.is_alive():
+        if loop is None:
             return
         try:
             loop.call_soon_threadsafe(action)

@@ -136,6 +136,8 @@ class Reporting:
 
 def _as_object(tool_input: object) -> dict[Any, Any] | None:
     # Events carry an object here; reporting must not fail on an agent that has something else.
+    if type(tool_input) is dict:
+        return tool_input
     if tool_input is None or isinstance(tool_input, Mapping):
         return dict(tool_input) if tool_input is not None else None
     return {"value": tool_input}

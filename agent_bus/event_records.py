@@ -17,9 +17,6 @@ class EventRecord(NamedTuple):
     project_dir: str = ""
     agent_name: str = ""
 
-    def arguments(self) -> tuple[str | bytes | int, ...]:
-        """As `append_events.lua` takes them."""
-        return (
-            self.event_type, self.timestamp, self.score, self.session_name, self.project_dir, self.agent_name,
-            self.json_tail,
-        )  # fmt: skip
+    def description(self) -> tuple[str | int, ...]:
+        """When it was and whose it is, as `append_events.lua` takes it."""
+        return self.timestamp, self.score, self.session_name, self.project_dir, self.agent_name

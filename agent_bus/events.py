@@ -46,7 +46,7 @@ class Events:
     def append_call(
         self, session_id: str, events: Sequence[EventRecord], producer: Producer | None = None
     ) -> list[Argument]:
-        """EVALSHA's arguments for `append`, so that a writer can send many in one round trip."""
+        """EVALSHA's arguments for accepting some events of one session, which the first of them describes."""
         keys = self._keys
         source: Literal["http", "bridge"] = "bridge" if producer else "http"
         run, owner, first = (producer.run, producer.owner, producer.first) if producer else ("", "", 0)
@@ -58,7 +58,8 @@ class Events:
             ],
             [
                 session_id, source, run, owner, first,
-                *(argument for event in events for argument in event.arguments()),
+                *events[0].description(),
+                *(argument for event in events for argument in (event.event_type, event.json_tail)),
             ],
         )  # fmt: skip
 

@@ -6,10 +6,13 @@
 -- ARGV[6] run       the run that the events belong to; '' means the current one, whichever that is
 -- ARGV[7] owner     the bridge that sends them, as in its lease; '' over HTTP
 -- ARGV[8] first     the first event's number in the producer's own count, so that a repeat is known; '0': not counted
--- ARGV[9] then seven for each event: type, timestamp, timestamp in µs, session name, project dir, agent name,
---         and the event as JSON without opening brace and id
+-- ARGV[9] timestamp of the first event, ARGV[10] the same in µs, ARGV[11] session name, ARGV[12] project dir,
+-- ARGV[13] agent name: what describes the session
+-- ARGV[14] then two for each event: type, and the event as JSON without opening brace and id
 -- Returns {last event's id or '', stop command or '', run, events accepted now}.
 local source, run, owner, first = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+local timestamp, score, name, project_dir, agent_name = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local EVENTS = 14
 local PRODUCER_SECONDS = 3600
 
 local produced = 0
@@ -19,11 +22,10 @@ local before = load(KEYS[4])
 local s = before and copy(before)
 local last, accepted = '', 0
 
-for i = 9, #ARGV, 7 do
-  local ordinal = first + (i - 9) / 7
+for i = EVENTS, #ARGV, 2 do
+  local ordinal = first + (i - EVENTS) / 2
   if first == 0 or ordinal > produced then
-    local kind, timestamp, score, name = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-    local project_dir, agent_name, rest = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
+    local kind, rest = ARGV[i], ARGV[i + 1]
     local ours = s == nil or run == '' or run == s.run
     local changed = false
     if s == nil then
@@ -70,7 +72,7 @@ end
 if accepted > 0 then
   save(s, before)
   if first > 0 then
-    redis.call('SET', KEYS[8], number(first + (#ARGV - 8) / 7 - 1), 'EX', PRODUCER_SECONDS)
+    redis.call('SET', KEYS[8], number(first + (#ARGV - EVENTS + 1) / 2 - 1), 'EX', PRODUCER_SECONDS)
   end
 end
 if s == nil then return { '', '', '', 0 } end

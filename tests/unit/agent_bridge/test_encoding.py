@@ -225,7 +225,7 @@ def test_a_text_that_is_cut_stays_a_text(name: str) -> None:
 @pytest.mark.parametrize("field", ["session_name", "project_dir", "agent_name"])
 def test_everything_in_a_record_can_be_sent(field: str) -> None:
     identity = dataclasses.replace(IDENTITY, **{field: "caf\udce9"})
-    for argument in encode(identity, "message", {}).arguments():
+    for argument in encode(identity, "message", {}):
         if isinstance(argument, str):
             argument.encode()
 

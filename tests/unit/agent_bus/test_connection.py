@@ -1,6 +1,7 @@
 """Redis URLs: which are understood, what they mean, and that no password is ever shown."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from agent_bus.connection import (
     InvalidRedisUrl,
+    PackingConnection,
     check_url,
     connect,
     connect_threaded,
@@ -169,3 +171,25 @@ def test_retries_and_timeouts_are_what_was_asked_for() -> None:
     once = connect("redis://h", name="test", retries=0, timeout=None, max_connections=3).connection_pool
     connection = once.make_connection()
     assert (connection.retry.get_retries(), connection.socket_timeout, once.max_connections) == (0, None, 3)
+
+
+# What Redis understands is the same, whoever packs it.
+arguments = st.lists(st.one_of(st.text(alphabet=st.characters(exclude_categories=["Cs"])), st.binary(), st.integers()))
+
+
+@given(arguments=arguments)
+def test_scripts_arguments_are_packed_as_the_client_itself_would(arguments: list[str | bytes | int]) -> None:
+    connection: Any = connect("redis://localhost", name="test").connection_pool.make_connection()
+    plain = super(PackingConnection, connection)
+    packed = b"".join(connection.pack_command("EVALSHA", *arguments))
+    assert packed == b"".join(plain.pack_command("EVALSHA", *arguments))
+
+
+def test_other_commands_are_left_to_the_client() -> None:
+    connection: Any = connect("redis://localhost", name="test").connection_pool.make_connection()
+    assert b"".join(connection.pack_command("SCRIPT LOAD", "x")).startswith(b"*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD")
+
+
+@pytest.mark.parametrize("url", ["redis://h", "rediss://h", "unix:///run/redis.sock", "redis+sentinel://h/service"])
+def test_every_kind_of_connection_packs_in_c(url: str) -> None:
+    assert issubclass(connect(url, name="test").connection_pool.connection_class, PackingConnection)

@@ -2,12 +2,13 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_bus.timestamps import microseconds, normalise, now
+from agent_bus.timestamps import microseconds, normalise, now, now_and_microseconds
 
 AGREED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\+00:00", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,6 +21,21 @@ def test_the_clock_speaks_the_agreed_form() -> None:
     text = now()
     assert AGREED.fullmatch(text)
     assert normalise(text) == (text, microseconds(text))
+
+
+def test_the_clock_says_the_same_moment_in_both_forms_and_does_not_stand_still() -> None:
+    begun = datetime.now(UTC)
+    said = [now_and_microseconds() for _ in range(1000)]
+    assert all(microseconds(text) == moment for text, moment in said)
+    assert [moment for _, moment in said] == sorted(moment for _, moment in said)
+    assert begun - timedelta(milliseconds=1) <= datetime.fromisoformat(said[-1][0]) <= datetime.now(UTC)
+
+
+@given(nanoseconds=st.integers(0, 2**62))
+def test_the_clock_reads_every_moment_right(nanoseconds: int) -> None:
+    with patch("time.time_ns", return_value=nanoseconds):
+        text, moment = now_and_microseconds()
+    assert moment == nanoseconds // 1000 == microseconds(text)
 
 
 @given(moment=moments)

@@ -53,6 +53,10 @@ async def stop_is_asked_for(driver: Driver) -> None:
         await asyncio.sleep(0.002)
 
 
+async def real_messages(driver: Driver) -> list[bytes]:
+    return [message.json for message in await driver.bus.read(0, limit=100)]
+
+
 async def test_a_session_never_heard_of_can_not_be_stopped(stopper: Stopper) -> None:
     assert await stopper.stop("unknown") is None
 
@@ -132,6 +136,42 @@ async def test_a_session_that_is_started_again_meanwhile_ends_the_wait(
     await stop_is_asked_for(driver)
     await sessions.enter("s", "another", record("session_start"))
     assert await stopping == StopAnswer(False, "running", RESTARTED)
+
+
+async def test_what_is_heard_late_of_an_earlier_run_does_not_end_the_wait(
+    driver: Driver, sessions: Sessions, relay: Relay, stopper: Stopper
+) -> None:
+    """A message of the run before, still on its way when the stop is given, once passed for this run's end."""
+    await driver.post("session_start")
+    await driver.post("session_stop")
+    earlier = next(m for m in await real_messages(driver) if b'"status":"finished"' in m)
+    lease = await sessions.enter("s", "owner", record("session_start"))
+    stopping = asyncio.create_task(stopper.stop("s"))
+    await stop_is_asked_for(driver)
+    await eventually(lambda: relay._watches, "the stop to watch")
+    for watch in relay._watches["s"]:
+        watch.tell(earlier)
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    assert await sessions.acknowledge_stop("s", lease.run, record("session_stop")) == "stopped"
+    assert await stopping == StopAnswer(True, "stopped", STOPPED)
+
+
+async def test_a_message_without_a_run_makes_it_ask_redis(
+    driver: Driver, sessions: Sessions, relay: Relay, stopper: Stopper
+) -> None:
+    """An older version beside this one does not say which run it speaks of."""
+    lease = await sessions.enter("s", "owner", record("session_start"))
+    stopping = asyncio.create_task(stopper.stop("s"))
+    await stop_is_asked_for(driver)
+    await eventually(lambda: relay._watches, "the stop to watch")
+    newest = (await real_messages(driver))[-1]
+    for watch in relay._watches["s"]:
+        watch.tell(newest.replace(f',"run":"{lease.run}"'.encode(), b"").replace(b'"running"', b'"finished"'))
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    await sessions.acknowledge_stop("s", lease.run, record("session_stop"))
+    assert await stopping == StopAnswer(True, "stopped", STOPPED)
 
 
 async def test_a_session_that_is_deleted_meanwhile_is_unknown(
