@@ -98,8 +98,15 @@ def main() -> None:
 @_both_ports
 @_redis_url("a Redis of its own")
 @click.option("--workers", type=click.IntRange(min=0), default=1, help="How many processes work on background jobs.")
+@click.option("--coordinators", type=click.IntRange(min=1), default=1, help="How many coordinators share their port.")
 def up(
-    project_dir: Path | None, host: str, port: int, documents_port: int, redis_url: str | None, workers: int
+    project_dir: Path | None,
+    host: str,
+    port: int,
+    documents_port: int,
+    redis_url: str | None,
+    workers: int,
+    coordinators: int,
 ) -> None:
     """Run the whole system in this terminal until Ctrl-C.
 
@@ -116,7 +123,7 @@ def up(
     if redis_url:
         settings = with_redis(settings, redis_url)
     logs.configure(terminal.TerminalHandler("up"))
-    run(settings, Layout(host, port, documents_port, workers))
+    run(settings, Layout(host, port, documents_port, workers, coordinators))
 
 
 @main.command()
@@ -124,17 +131,38 @@ def up(
 @_host
 @_port(COORDINATOR_PORT)
 @_project_dir
-def coordinator(redis_url: str | None, host: str, port: int, project_dir: Path | None) -> None:
+@click.option(
+    "--processes", type=click.IntRange(min=1), default=1, help="How many processes share the port, each a coordinator."
+)
+@click.option("--listening", "descriptors", type=click.IntRange(min=3), multiple=True, hidden=True)
+def coordinator(
+    redis_url: str | None,
+    host: str,
+    port: int,
+    project_dir: Path | None,
+    processes: int,
+    descriptors: tuple[int, ...],
+) -> None:
     """Run one coordinator: sessions, events, agents and the WebSocket.
 
-    Any number may run on one Redis; browsers and agents may use whichever they like.
+    Any number may run on one Redis; browsers and agents may use whichever they like. One uses one processor; with
+    --processes several serve on one port, and one that dies is started again.
     """
-    from api import listening, logs, redis_check
+    from api import listening, logs, redis_check, terminal
 
-    logs.configure()
+    logs.configure(terminal.TerminalHandler("coordinator") if processes > 1 else None)
     settings = with_redis(load_settings(project_dir), redis_url)
-    redis_check.refuse_unfit(settings.redis_url)
-    sockets = listening.bind(host, port)
+    if descriptors:
+        # One of several processes; the one that started it has looked at Redis.
+        sockets = listening.inherited(descriptors)
+    else:
+        redis_check.refuse_unfit(settings.redis_url)
+        sockets = listening.bind(host, port)
+    if processes > 1:
+        from api.processes import run
+
+        run(settings, sockets, host, port, processes)
+        return
     # Loaded after the port is ours: a taken one is told at once.
     from api.coordinator.app import create_app
     from api.serving import serve

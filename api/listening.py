@@ -34,6 +34,14 @@ def bind(host: str, port: int, *, option: str = "--port") -> list[socket.socket]
     return sockets
 
 
+def inherited(descriptors: Sequence[int]) -> list[socket.socket]:
+    """The sockets on which the parent of this process listens too. Raises CannotStart when one is none."""
+    try:
+        return [socket.socket(fileno=descriptor) for descriptor in descriptors]
+    except OSError as error:
+        raise CannotStart("--listening names what is no socket: leave it out, and use --processes") from error
+
+
 # A client that reads slowly frees its window now and then; one that does not for so long does not read at all.
 UNREAD_MILLISECONDS = 20_000
 

@@ -44,6 +44,8 @@ class Program:
     """The same, once a person is in a hurry."""
     death_signal: signal.Signals = signal.SIGKILL
     """What it gets when the supervisor itself was killed."""
+    pass_fds: tuple[int, ...] = ()
+    """The supervisor's descriptors that it inherits, by the same numbers; they stay open for the next one."""
 
 
 class Child:
@@ -73,6 +75,7 @@ class Child:
             stderr=self.output.write_end,
             start_new_session=True,
             preexec_fn=dies_with_parent(program.death_signal),
+            pass_fds=program.pass_fds,
         )
         if self.stopping.is_set():
             self.process.terminate()

@@ -3,43 +3,35 @@
 import asyncio
 import contextlib
 import logging
-import signal
-import sys
-from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from agent_bus.connection import redact
 from agent_bus.settings import LOOPBACK_HOSTS, Settings
-from agent_bus.tasks import end
-from api import embedded_redis, health, listening, project_folder, redis_check, terminal
+from api import embedded_redis, listening, project_folder, redis_check, terminal
 from api.addresses import base_url, public_url
 from api.cannot_start import CannotStart
 from api.embedded_redis import EmbeddedRedis
+from api.programs import environment, python, server, until_healthy
+from api.signals import stop_signals, unless
 from api.supervisor import Child, Program, Supervisor
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.01
-# Far above the second that a server needs, for slow disks and busy machines.
-START_SECONDS = 60.0
 LOADING_NOTICE_SECONDS = 5.0
-# More than `api.serving` takes at most to see off its clients and finish its requests.
-SERVER_GRACE_SECONDS = 20.0
 WORKER_GRACE_SECONDS = 15.0
-# timeout(1), among others, signals a process and then its group: so quick a second signal is no person's.
-SAME_REQUEST_SECONDS = 0.5
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the parts listen, and how many workers there are."""
+    """Where the parts listen, and how many there are of them."""
 
     host: str
     port: int
     documents_port: int
     workers: int
+    coordinators: int = 1
 
 
 def run(settings: Settings, layout: Layout) -> None:
@@ -72,47 +64,27 @@ def check_ports(layout: Layout) -> None:
 
 def programs(settings: Settings, layout: Layout) -> tuple[Program, Program, list[Program]]:
     """The coordinator, the documents server and the workers, on the Redis that the settings name."""
-    # By environment, for a URL may hold a password and arguments are seen by everyone on the machine.
-    environment = {
-        "REDIS_URL": settings.redis_url,
-        "AGENT_ORCHESTRATOR_PROJECT_DIR": str(settings.project_dir),
-        "PYTHONUNBUFFERED": "1",
-    }
+    for_all = environment(settings)
     coordinator_url = base_url(layout.host, layout.port)
     own_pages = (coordinator_url, f"http://127.0.0.1:{layout.port}")
-    for_documents = environment | {
+    for_documents = for_all | {
         # The dashboard comes from the coordinator's port and reads documents from the other.
         "CORS_ORIGINS": ",".join(dict.fromkeys((*settings.cors_origins, *own_pages))),
         "DOCUMENT_SERVER_PUBLIC_URL": public_url(settings, layout.host, layout.documents_port),
     }
-    coordinator = _server("coordinator", layout.host, layout.port, environment)
-    documents = _server("documents", layout.host, layout.documents_port, for_documents)
+    coordinator = server("coordinator", layout.host, layout.port, for_all, processes=layout.coordinators)
+    documents = server("documents", layout.host, layout.documents_port, for_documents)
     workers = [
         Program(
             name="worker" if layout.workers == 1 else f"worker-{number}",
             argv=(*python(), "workers"),
-            environment=environment,
+            environment=for_all,
             stop_order=1,
             grace_seconds=WORKER_GRACE_SECONDS,
         )
         for number in range(1, layout.workers + 1)
     ]
     return coordinator, documents, workers
-
-
-def python() -> tuple[str, ...]:
-    """Runs a module of ours; `-P` keeps a project's own `api` or `workers` folder from being taken for it."""
-    return (sys.executable, "-P", "-m")
-
-
-def _server(part: str, host: str, port: int, environment: dict[str, str]) -> Program:
-    return Program(
-        name=part,
-        argv=(*python(), "api.cli", part, "--host", host, "--port", str(port)),
-        environment=environment,
-        stop_order=0,
-        grace_seconds=SERVER_GRACE_SECONDS,
-    )
 
 
 class System:
@@ -129,7 +101,10 @@ class System:
         """Starts everything, waits for a signal, stops everything. Raises CannotStart."""
         stop = asyncio.Event()
         supervisor = Supervisor(terminal.show)
-        with _signals(stop, supervisor), contextlib.ExitStack() as announcement:
+        with (
+            stop_signals(stop, supervisor, what="servers, then workers, then Redis"),
+            contextlib.ExitStack() as announcement,
+        ):
             try:
                 if await unless(stop, self._start(supervisor, announcement)):
                     terminal.say(self.banner())
@@ -172,7 +147,7 @@ class System:
         ]
         for worker in workers:
             await supervisor.start(worker)
-        await asyncio.gather(*(self._healthy(child, port) for child, port in servers))
+        await asyncio.gather(*(until_healthy(child, self._layout.host, port) for child, port in servers))
 
     async def _loaded(self, child: Child, redis: EmbeddedRedis) -> None:
         """Waits until the server has read its data, however long that takes while it lives."""
@@ -190,51 +165,3 @@ class System:
                 logger.info("Redis is still loading its data")
                 notice += LOADING_NOTICE_SECONDS
             await asyncio.sleep(POLL_SECONDS)
-
-    async def _healthy(self, child: Child, port: int) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + START_SECONDS
-        name = child.program.name
-        while not await asyncio.to_thread(health.is_healthy, self._layout.host, port):
-            if child.last_end is not None:
-                raise CannotStart(f"{name} {child.last_end} before it was healthy; what it wrote above says why")
-            if loop.time() > deadline:
-                raise CannotStart(f"{name} was not healthy after {START_SECONDS:g} s; what it wrote above may say why")
-            await asyncio.sleep(POLL_SECONDS)
-
-
-@contextlib.contextmanager
-def _signals(stop: asyncio.Event, supervisor: Supervisor) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    asked = 0.0
-
-    def ask_to_stop() -> None:
-        nonlocal asked
-        if not stop.is_set():
-            logger.info("stopping: servers, then workers, then Redis; Ctrl-C again hurries")
-            stop.set()
-            asked = loop.time()
-        elif loop.time() > asked + SAME_REQUEST_SECONDS:
-            logger.info("hurrying")
-            supervisor.hurry()
-
-    for sig in SIGNALS:
-        loop.add_signal_handler(sig, ask_to_stop)
-    try:
-        yield
-    finally:
-        for sig in SIGNALS:
-            loop.remove_signal_handler(sig)
-
-
-async def unless(stop: asyncio.Event, work: Coroutine[None, None, object]) -> bool:
-    """Does the work, or gives it up once `stop` is set; tells whether it was done. Raises what the work raises."""
-    doing = asyncio.ensure_future(work)
-    stopping = asyncio.create_task(stop.wait(), name="await a signal")
-    await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if doing.done():
-        doing.result()
-        return True
-    await end([doing])
-    return False

@@ -160,13 +160,15 @@ class Process:
 class Server(Process):
     """A coordinator or a documents server on a free port."""
 
-    def __init__(self, part: str, redis_url: str, folder: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, part: str, redis_url: str, folder: Path, environment: dict[str, str] | None = None, *options: str
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws_url = f"ws://127.0.0.1:{self.port}/ws"
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(
-            ["-m", "api.cli", part, "--redis-url", redis_url, "--port", str(self.port)],
+            ["-m", "api.cli", part, "--redis-url", redis_url, "--port", str(self.port), *options],
             {"AGENT_ORCHESTRATOR_PROJECT_DIR": str(folder)} | (environment or {}),
             folder / f"{part}-{self.port}.log",
         )

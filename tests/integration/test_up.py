@@ -125,6 +125,17 @@ def test_everything_is_up_and_says_where_it_is(start_up: StartUp) -> None:
     wait_until(lambda: "worker-2" in system.output, "the second worker to speak")
 
 
+def test_several_coordinators_share_the_port_and_stop_with_the_rest(start_up: StartUp) -> None:
+    system = start_up("--coordinators", "2")
+    wait_until(lambda: system.output.count(f"serving on 127.0.0.1 port {system.port}") == 2, "both to serve")
+    coordinators = system.family()["coordinator"].children()
+    assert len(coordinators) == 2
+    assert httpx.post(f"{system.url}/events", json=event("s-1")).status_code == 200
+    assert system.stop() == 0, system.output
+    assert "killing it" not in system.output
+    assert not any(process.is_running() for process in coordinators)
+
+
 def test_the_redis_url_is_left_for_this_user_alone_and_taken_away_again(start_up: StartUp) -> None:
     system = start_up()
     path = url_file(system.project)

@@ -71,6 +71,16 @@ def test_a_wrong_option_is_a_usage_error(arguments: list[str]) -> None:
     assert run("up", *arguments).exit_code == 2
 
 
+@pytest.mark.parametrize("arguments", [["coordinator", "--processes", "0"], ["up", "--coordinators", "0"]])
+def test_there_is_at_least_one_coordinator(arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_what_is_for_the_processes_of_a_coordinator_alone_is_not_shown() -> None:
+    assert "--processes" in run("coordinator", "--help").output
+    assert "--listening" not in run("coordinator", "--help").output
+
+
 def test_an_expected_failure_is_one_line_and_status_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(*_: object) -> None:
         raise CannotStart("this is why; do that")
@@ -90,9 +100,9 @@ def test_settings_come_from_options_and_environment(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_part_whose_port_is_taken_says_so_in_one_line(tmp_path: Path, redis_server: RedisServer) -> None:
-    for part in ("coordinator", "documents"):
+    for part in (["coordinator"], ["coordinator", "--processes", "2"], ["documents"]):
         options = ["--port", str(redis_server.port), "--redis-url", redis_server.url, "--project-dir", str(tmp_path)]
-        ended = subprocess.run([sys.executable, "-m", "api.cli", part, *options], capture_output=True, text=True)
+        ended = subprocess.run([sys.executable, "-m", "api.cli", *part, *options], capture_output=True, text=True)
         assert ended.returncode == 1
         assert ended.stderr.startswith("Error: port")
         assert len(ended.stderr.splitlines()) == 1

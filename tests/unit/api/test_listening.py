@@ -1,9 +1,11 @@
+import os
 import socket
+from pathlib import Path
 
 import pytest
 
 from api.cannot_start import CannotStart
-from api.listening import bind, close
+from api.listening import bind, close, inherited
 from tests.processes import free_port
 
 
@@ -12,6 +14,24 @@ def test_a_bound_port_takes_connections_before_anyone_serves_them() -> None:
     sockets = bind("127.0.0.1", port)
     with socket.create_connection(("127.0.0.1", port), timeout=5):
         close(sockets)
+
+
+def test_a_handed_down_socket_takes_connections_as_the_one_that_was_bound_does() -> None:
+    port = free_port()
+    bound = bind("127.0.0.1", port)
+    again = inherited([os.dup(listener.fileno()) for listener in bound])
+    close(bound)
+    try:
+        assert [listener.getsockname() for listener in again] == [("127.0.0.1", port)]
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            again[0].accept()[0].close()
+    finally:
+        close(again)
+
+
+def test_what_was_not_handed_down_is_told(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file, pytest.raises(CannotStart, match="use --processes"):
+        inherited([file.fileno()])
 
 
 def test_every_address_of_a_name_is_listened_on() -> None:

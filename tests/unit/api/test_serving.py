@@ -9,7 +9,7 @@ import websockets.sync.client
 from websockets.exceptions import ConnectionClosed
 
 from api import serving
-from api.up import SERVER_GRACE_SECONDS
+from api.programs import SERVER_GRACE_SECONDS, SUPERVISOR_GRACE_SECONDS
 from tests.processes import Process, free_port, wait_until
 
 APPLICATION = """
@@ -131,4 +131,4 @@ def test_a_browser_that_sends_much_is_let_go(tmp_path: Path) -> None:
 
 
 def test_the_supervisor_gives_servers_the_time_that_they_may_take() -> None:
-    assert SERVER_GRACE_SECONDS > serving.DRAIN_SECONDS + serving.GRACEFUL_SECONDS
+    assert SUPERVISOR_GRACE_SECONDS > SERVER_GRACE_SECONDS > serving.DRAIN_SECONDS + serving.GRACEFUL_SECONDS

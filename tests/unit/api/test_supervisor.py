@@ -175,6 +175,19 @@ async def test_each_child_leads_its_own_session(supervisor: Supervisor) -> None:
     assert os.getsid(pid_of(child)) == pid_of(child)
 
 
+async def test_every_process_of_a_child_inherits_the_descriptors_that_it_is_given(
+    supervisor: Supervisor, lines: Lines, tmp_path: Path
+) -> None:
+    with (tmp_path / "shared").open("w") as shared:
+        descriptor = shared.fileno()
+        code = f"import os; print(os.fstat({descriptor}).st_ino, flush=True); " + SLEEPS
+        child = await supervisor.start(program("heir", code, pass_fds=(descriptor,)))
+        inode = str(os.fstat(descriptor).st_ino)
+        await lines.until("heir", inode)
+        os.kill(pid_of(child), signal.SIGKILL)
+        await lines.until("heir", inode, times=2)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's death")
 def test_a_killed_supervisor_takes_its_children_along() -> None:
     code = f"""

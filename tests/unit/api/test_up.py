@@ -1,7 +1,6 @@
-import asyncio
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from agent_bus.settings import Settings
 from api.cannot_start import CannotStart
 from api.embedded_redis import prepare
-from api.up import Layout, System, check_ports, programs, unless
+from api.up import Layout, System, check_ports, programs
 from tests.processes import free_port
 
 LAYOUT = Layout("127.0.0.1", 8765, 8766, workers=1)
@@ -62,6 +61,13 @@ def test_there_are_as_many_workers_as_asked_for(settings: Settings, workers: int
     assert [program.name for program in made] == names
 
 
+def test_several_coordinators_are_the_coordinators_own_affair(settings: Settings) -> None:
+    one, *_ = programs(settings, LAYOUT)
+    three, *_ = programs(settings, Layout("127.0.0.1", 8765, 8766, workers=1, coordinators=3))
+    assert three.argv == (*one.argv, "--processes", "3")
+    assert three.grace_seconds > one.grace_seconds
+
+
 def test_one_port_for_both_servers_is_refused() -> None:
     port = free_port()
     with pytest.raises(CannotStart, match=f"port {port} is given twice"):
@@ -75,23 +81,3 @@ def test_the_banner_says_where_everything_is(settings: Settings, host: str, warn
         assert told in banner
     assert "secret" not in banner
     assert ("other machines can reach it" in banner) is warned
-
-
-async def work(end: Callable[[], None]) -> None:
-    end()
-
-
-async def test_work_is_done_unless_a_stop_comes_first() -> None:
-    stop, done = asyncio.Event(), []
-    assert await unless(stop, work(lambda: done.append(1)))
-    assert done == [1]
-    stop.set()
-    assert not await unless(stop, asyncio.Event().wait())
-
-
-async def test_what_the_work_raises_is_raised() -> None:
-    def fail() -> None:
-        raise CannotStart("this is why")
-
-    with pytest.raises(CannotStart, match="this is why"):
-        await unless(asyncio.Event(), work(fail))

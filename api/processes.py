@@ -1,0 +1,61 @@
+"""Several coordinators behind one listening socket, each a replica and a process of its own.
+
+The socket belongs to all of them and to their supervisor: while one is away the others accept, and nobody is refused.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+
+from agent_bus.settings import Settings
+from api import listening, terminal
+from api.programs import SERVER_GRACE_SECONDS, environment, python, until_healthy
+from api.signals import stop_signals, unless
+from api.supervisor import Program, Supervisor
+
+logger = logging.getLogger(__name__)
+
+
+def run(settings: Settings, sockets: Sequence[socket.socket], host: str, port: int, processes: int) -> None:
+    """Runs so many coordinators on the sockets until SIGINT, SIGTERM or SIGHUP.
+
+    host, port: what the sockets are bound to.
+    Raises CannotStart when one ends before any serves.
+    """
+    asyncio.run(_supervise(programs(settings, sockets, processes), sockets, host, port))
+
+
+def programs(settings: Settings, sockets: Sequence[socket.socket], processes: int) -> list[Program]:
+    """The coordinators, which serve on the sockets as they inherit them."""
+    descriptors = tuple(listener.fileno() for listener in sockets)
+    options = [f"--listening={descriptor}" for descriptor in descriptors]
+    return [
+        Program(
+            name=f"coordinator-{number}",
+            argv=(*python(), "api.cli", "coordinator", *options),
+            environment=environment(settings),
+            grace_seconds=SERVER_GRACE_SECONDS,
+            pass_fds=descriptors,
+        )
+        for number in range(1, processes + 1)
+    ]
+
+
+async def _supervise(programs: Sequence[Program], sockets: Sequence[socket.socket], host: str, port: int) -> None:
+    async def start() -> None:
+        children = [await supervisor.start(program) for program in programs]
+        await asyncio.gather(*(until_healthy(child, host, port) for child in children))
+
+    stop = asyncio.Event()
+    supervisor = Supervisor(terminal.show)
+    with stop_signals(stop, supervisor, what="every process"):
+        try:
+            if await unless(stop, start()):
+                logger.info("%d processes share port %d", len(programs), port)
+                await unless(stop, supervisor.wait())
+        finally:
+            # Kept open, it would let in connections that nobody takes.
+            listening.close(sockets)
+            await supervisor.stop()
+    logger.info("all stopped")
