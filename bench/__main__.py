@@ -7,6 +7,7 @@ import argparse
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -50,6 +51,9 @@ def _run(names: Iterable[str], effort: Effort) -> Iterator[Row]:
                 yield from BENCHMARKS[name](effort, Path(folder))
             except Incorrect as error:
                 print(f"{name}: no figure: {error}", file=sys.stderr)
+            except Exception:  # noqa: BLE001 - a benchmark that breaks is not to cost the others their figures
+                print(f"{name}: no figure, it broke:", file=sys.stderr)
+                traceback.print_exc()
         print(f"{name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
 

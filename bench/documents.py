@@ -99,13 +99,14 @@ def documents(effort: Effort, folder: Path) -> Iterator[Row]:
         on_processor(REST),
         worker(redis.url, folder),
     ):
-        asking = KeptAlive(server.port)
         health = request_bytes(server.port, "GET", "/health")
         tags = request_bytes(server.port, "GET", "/documents/tags")
         both = request_bytes(server.port, "GET", f"/documents?tags=project-3,kind-2&limit={PAGE}")
         made = 0
         for count in effort.documents:
             last = asyncio.run(_seed(redis.url, made, count))
+            # Seeding takes longer than the server keeps a silent connection.
+            asking = KeptAlive(server.port)
             made = count
             expected = count // PROJECTS
             if _counts(asking.ask(tags)[1])["project-0"] != expected:
@@ -119,7 +120,7 @@ def documents(effort: Effort, folder: Path) -> Iterator[Row]:
             asking.ask(
                 request_bytes(server.port, "PATCH", f"/documents/{last}", json.dumps({"tags": tags_of(count - 1)}))
             )
-        asking.close()
+            asking.close()
     sizes = ", ".join(f"{count:,}" for count in effort.documents)
     yield ratio_row(
         "tags_vs_health",

@@ -100,17 +100,18 @@ def growth(effort: Effort, folder: Path) -> Iterator[Row]:
         redis_client.Redis.from_url(redis.url) as client,
         on_processor(REST),
     ):
-        asking = KeptAlive(server.port)
         before = (0, 0)
         for size in sizes:
             _grow(redis.url, before, size)
             before = size
+            # Growing takes longer than the server keeps a silent connection.
+            asking = KeptAlive(server.port)
             memory.append(int(client.info("memory")["used_memory"]))
             for name, ask in _questions(server, asking).items():
                 # Once unmeasured, to have everything loaded.
                 ask()
                 measured.setdefault(name, []).append(_median_ms(ask))
-        asking.close()
+            asking.close()
         each_event = float(client.memory_usage("ao:events:long", samples=0)) / sizes[-1][1]
         each_session = sum(float(client.memory_usage(key) or 0) for key in ("ao:session:s-1", "ao:events:s-1"))
     small, large = (f"{sessions:,} sessions and {events:,} events" for sessions, events in (sizes[0], sizes[-1]))

@@ -193,6 +193,53 @@ async def test_all_tags_must_match_and_pages_keep_the_order(documents: Documents
     assert (await documents.page(tags=["no tag, certainly*"])).total == 0
 
 
+async def test_a_filter_that_is_remembered_follows_every_change(bus: Bus, documents: Documents) -> None:
+    fresh = Documents(bus, "http://docs.example")
+
+    async def names() -> list[str]:
+        remembered = await documents.page(tags=["a", "b"])
+        assert remembered == await documents.page(tags=["a", "b"])
+        assert remembered == await Documents(bus, "http://docs.example").page(tags=["a", "b"])
+        assert remembered.total == len(remembered.documents)
+        return [document.filename for document in remembered.documents]
+
+    first = (await make(documents, "1.txt", ("a", "b"))).document
+    second = (await make(documents, "2.txt", ("a",))).document
+    assert await names() == ["1.txt"]
+    await fresh.patch(second.id, tags=["b", "a"])
+    assert await names() == ["2.txt", "1.txt"]
+    await fresh.patch(second.id, description="changes nothing of what matches")
+    assert (await documents.page(tags=["a", "b"], limit=1)).documents[0].metadata != {}
+    await make(fresh, "3.txt", ("a", "b", "c"))
+    assert await names() == ["3.txt", "2.txt", "1.txt"]
+    await fresh.delete(first.id)
+    assert await names() == ["3.txt", "2.txt"]
+
+
+async def test_what_is_remembered_of_a_redis_that_lost_its_past_does_not_count(bus: Bus, documents: Documents) -> None:
+    await make(documents, "old.txt", ("a", "b"))
+    assert (await documents.page(tags=["a", "b"])).total == 1
+    async for key in bus.redis.scan_iter(f"{bus.keys.namespace}:*"):
+        await bus.redis.delete(key)
+    await make(documents, "new.txt", ("b", "a"))
+    page = await documents.page(tags=["a", "b"])
+    assert [document.filename for document in page.documents] == ["new.txt"]
+
+
+async def test_only_so_many_filters_are_remembered_and_none_that_is_too_large(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_bus.documents.KNOWN_FILTERS", 2)
+    monkeypatch.setattr("agent_bus.documents.LARGEST_KNOWN", 1)
+    await make(documents, "1.txt", ("a", "b", "c"))
+    for tags in (["a", "b"], ["a", "c"], ["b", "c"], ["a", "c"]):
+        assert (await documents.page(tags=tags)).total == 1
+    assert len(documents._known) == 2
+    await make(documents, "2.txt", ("a", "b"))
+    assert (await documents.page(tags=["a", "b"])).total == 2
+    assert sorted(len(known.ids) for known in documents._known.values()) == [1, 1]
+
+
 async def test_names_and_tags_filter_together(documents: Documents) -> None:
     await make(documents, "Report.PDF", ("a", "b"))
     await make(documents, "report.txt", ("a",))
