@@ -4,6 +4,7 @@ A benchmark whose run was wrong, or whose peer can't be started here, has no row
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -14,12 +15,13 @@ from pathlib import Path
 from bench import documents, fanout, growth, ingest, reliability, replicas, starting, stop
 from bench.growth_chart import draw_growth
 from bench.machine import describe
-from bench.report import Report, moved, table
+from bench.report import Report, moved, put_table, table
 from bench.rows import FULL, QUICK, Effort, Incorrect, Row
 from bench.table_chart import draw_table
 from tests.processes import REPOSITORY
 
 RESULTS = REPOSITORY / "bench" / "results" / "latest.json"
+DOCUMENT = REPOSITORY / "docs" / "performance.md"
 PICTURE = REPOSITORY / "docs" / "performance.svg"
 GROWTH_PICTURE = REPOSITORY / "docs" / "growth.svg"
 
@@ -64,6 +66,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), help="these benchmarks; nothing is written")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the figures go, as JSON")
     options = parser.parse_args()
+    # As Ctrl-C does: what was started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     committed = Report.read(RESULTS)
     report = Report(describe(), list(_run(options.only or BENCHMARKS, QUICK if options.quick else FULL)))
     if not report.rows:
@@ -80,7 +84,8 @@ def main() -> None:
     if not options.quick:
         PICTURE.write_text(draw_table(report.rows), "utf-8")
         GROWTH_PICTURE.write_text(draw_growth(report.rows), "utf-8")
-        print(f"drawn in {PICTURE} and {GROWTH_PICTURE}")
+        DOCUMENT.write_text(put_table(DOCUMENT.read_text("utf-8"), report.rows), "utf-8")
+        print(f"drawn in {PICTURE} and {GROWTH_PICTURE}, and put into {DOCUMENT}")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def saturated(effort: Effort, folder: Path) -> Iterator[Row]:
         busy = statistics.median(outcome.processor_seconds / outcome.seconds for outcome, _ in ours)
         yield ratio_row(
             f"fanout_vs_{peer}",
-            f"messages/s to {effort.browsers} browsers, to {peer}'s",
+            f"fan-out to {effort.browsers} browsers, messages/s, vs {peer}",
             [_rate(outcome) for outcome, _ in ours],
             [_rate(outcome) for outcome, _ in theirs],
             target=target,
@@ -90,7 +90,7 @@ def slow(effort: Effort, folder: Path) -> Iterator[Row]:
         return
     yield ratio_row(
         "fanout_latency_vs_socketio",
-        f"median ms from publishing to a browser at {SLOW_RATE:g} messages/s, to socketio's",
+        f"fan-out latency at {SLOW_RATE:g} messages/s, ms, vs socketio",
         [outcome.latency_median or 0.0 for outcome in ours],
         [outcome.latency_median or 0.0 for outcome in theirs],
         target=1.0,
@@ -124,7 +124,7 @@ def idle(effort: Effort, folder: Path) -> Iterator[Row]:
         publisher.close()
     yield value_row(
         "idle_browser_memory",
-        f"KB of the coordinator for each of {effort.idle_browsers} idle browsers",
+        f"memory of an idle browser, one of {effort.idle_browsers:,}",
         [each],
         target=30.0,
         better="lower",
@@ -132,12 +132,12 @@ def idle(effort: Effort, folder: Path) -> Iterator[Row]:
     )
     yield ratio_row(
         "filtered_message_cost",
-        f"processor time of a message watched by {WATCHERS} browsers, with {effort.idle_browsers} others to without",
+        f"cost of a message for {WATCHERS} browsers, µs, with {effort.idle_browsers:,} idle ones vs without",
         beside,
         alone,
         target=1.25,
         better="lower",
-        note="browsers that asked for another session; keep-alive pings of the idle ones are included",
+        note="the idle ones asked for another session; their keep-alive pings are included",
     )
 
 

@@ -15,7 +15,7 @@ _FIGURES = re.compile(r"[\d.]+")
 def _series(rows: Sequence[Row]) -> dict[str, list[float]]:
     """Each question's times by size; a row of growth says them in its note."""
     growth = [row for row in rows if row.id.startswith("growth_")]
-    return {row.what.partition(" of ")[2].partition(", with")[0]: _numbers(row.note) for row in growth}
+    return {row.what.partition(",")[0]: _numbers(row.note) for row in growth}
 
 
 def _numbers(note: str) -> list[float]:
@@ -45,10 +45,9 @@ def draw_growth(rows: Sequence[Row]) -> str:
         value = tick * longest
         parts.append(f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end" class="faint">{value:.1f}</text>')
     sizes = _sizes(rows)
-    parts.extend(
-        f'<text x="{x(step):.1f}" y="{HEIGHT - 22}" text-anchor="middle" class="faint">{escape(size)}</text>'
-        for step, size in enumerate(sizes[:steps])
-    )
+    for step, size in enumerate(sizes[:steps]):
+        place = f'x="{x(step):.1f}" y="{HEIGHT - 22}" text-anchor="{_anchor(step, steps)}"'
+        parts.append(f'<text {place} class="faint">{escape(size)}</text>')
     # Labels stand apart even where lines end together.
     ends = sorted(series.items(), key=lambda item: -item[1][-1])
     label_y = 0.0
@@ -60,6 +59,10 @@ def draw_growth(rows: Sequence[Row]) -> str:
         text = f"{name}, {values[-1]:.2f} ms"
         parts.append(f'<text x="{WIDTH - RIGHT + 10}" y="{label_y:.1f}" style="fill:{colour}">{escape(text)}</text>')
     return "\n".join([*parts, "</svg>\n"])
+
+
+def _anchor(step: int, steps: int) -> str:
+    return "start" if step == 0 else "end" if step == steps - 1 else "middle"
 
 
 def _sizes(rows: Sequence[Row]) -> list[str]:

@@ -111,11 +111,16 @@ def _compare(crowd: Crowd, taken: set[int]) -> dict[str, int]:
     return {"lost": lost, "repeated": repeated, "out of order": disordered}
 
 
+def _as_told(result: tuple[str, dict[str, int]]) -> str:
+    peer, counts = result
+    return f"{peer}: {', '.join(f'{count} {kind}' for kind, count in counts.items())}"
+
+
 def kept(effort: Effort, folder: Path) -> Iterator[Row]:
     """What is lost, repeated or out of order when Redis is disturbed."""
     for name, what, disturb, times in (
-        ("killed", "all connections to Redis killed twice", _kill_all_connections, 2),
-        ("restarted", "Redis killed and restarted once", _restart, 1),
+        ("killed", "connections to Redis killed twice", _kill_all_connections, 2),
+        ("restarted", "Redis killed and restarted", _restart, 1),
     ):
         ours = [disturbed(OURS, disturb, times, folder) for _ in range(effort.runs)]
         told = []
@@ -128,13 +133,13 @@ def kept(effort: Effort, folder: Path) -> Iterator[Row]:
             told.append((peer, theirs))
         yield value_row(
             f"redis_{name}",
-            f"messages lost, repeated or out of order of {MESSAGES} to each of {BROWSERS} browsers; {what}",
+            f"lost, repeated or out of order: {what}",
             [float(sum(result.values())) for result in ours],
             theirs=float(sum(told[0][1].values())) if told else 0.0,
             target=0.0,
             better="lower",
             unit="messages",
-            note="; ".join(f"{peer}: {', '.join(f'{n} {k}' for k, n in theirs.items())}" for peer, theirs in told),
+            note="; ".join([f"of {MESSAGES} to each of {BROWSERS} browsers", *map(_as_told, told)]),
         )
 
 
@@ -185,13 +190,13 @@ def stalled(effort: Effort, folder: Path) -> Iterator[Row]:
         seconds = max(2.5, effort.seconds)
 
         without, beside = in_turn(
-            max(2, effort.runs),
+            2 * effort.runs + 1,
             lambda: _flood(server, redis.url, seconds, beside_stalled=False),
             lambda: _flood(server, redis.url, seconds, beside_stalled=True),
         )
     yield value_row(
         "stalled_browser_let_go",
-        "s from the first message until a browser that reads nothing is let go (1 MiB buffer)",
+        "a browser that reads nothing is let go, from the first message",
         [let_go for _, let_go in beside],
         target=2.0,
         better="lower",
@@ -199,7 +204,7 @@ def stalled(effort: Effort, folder: Path) -> Iterator[Row]:
     )
     yield ratio_row(
         "rate_beside_stalled",
-        f"messages/s to {OTHERS} browsers, beside a stalled one to without it",
+        f"messages/s to {OTHERS} browsers, beside a stalled one vs without",
         [rate for rate, _ in beside],
         [rate for rate, _ in without],
         target=0.95,

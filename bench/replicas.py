@@ -4,12 +4,13 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from bench.crowd import Crowd, open_browser
 from bench.programs import REST, on_processor, our, processor_seconds, redis_server
 from bench.publisher import Publisher
-from bench.rows import Effort, Incorrect, Row, value_row
+from bench.rows import Effort, Incorrect, Row, in_turn, value_row
 from bench.ways import OURS, WAYS, payload_bytes
 
 # So few that none wait for each other: a busier single process would send several in one write, and cost less.
@@ -57,7 +58,8 @@ def _run(replicas: int, effort: Effort, folder: Path) -> tuple[float, float]:
 
 def replicas(effort: Effort, folder: Path) -> Iterator[Row]:
     """Rows of the most replicas to one."""
-    results = {count: [_run(count, effort, folder) for _ in range(effort.runs)] for count in effort.replicas}
+    runs = in_turn(effort.runs, *(partial(_run, count, effort, folder) for count in effort.replicas))
+    results = dict(zip(effort.replicas, runs, strict=True))
     first, last = effort.replicas[0], effort.replicas[-1]
 
     def median(count: int, which: int) -> float:
@@ -66,7 +68,7 @@ def replicas(effort: Effort, folder: Path) -> Iterator[Row]:
     numbers = " and ".join(map(str, effort.replicas))
     yield value_row(
         "replica_cost",
-        f"processor time of {last} coordinators for a delivered message, to one's; {effort.browsers} browsers in all",
+        f"coordinators' µs for a delivered message, {last} vs {first}",
         [mine[0] / one[0] for mine, one in zip(results[last], results[first], strict=True)],
         ours=median(last, 0),
         theirs=median(first, 0),
@@ -79,7 +81,7 @@ def replicas(effort: Effort, folder: Path) -> Iterator[Row]:
     ]
     yield value_row(
         "redis_cost_a_replica",
-        "what one more coordinator adds to Redis' processor time for a published message, as a share of it",
+        "what one more coordinator adds to Redis' µs for a message",
         pushes,
         ours=median(last, 1),
         theirs=median(first, 1),

@@ -10,6 +10,7 @@ from bench.rows import Row
 
 # Machines are noisy: less than this share is not worth a line.
 NOTICEABLE = 0.2
+TABLE_BEGINS, TABLE_ENDS = "<!-- table -->", "<!-- end of table -->"
 HEADINGS = ("id", "what", "ours", "theirs", "value", "target", "met", "spread")
 
 
@@ -70,6 +71,24 @@ def table(rows: Iterable[Row]) -> str:
     texts = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     notes = ["", *(f"{' ' * widths[0]}  ({row.note})" if row.note else "" for row in rows)]
     return "\n".join(line for pair in zip(texts, notes, strict=True) for line in pair if line)
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """The table for a document, with the notes as a last column."""
+    lines = ["| what | ours | theirs | ratio or value | wanted | met | spread | |", "|---|--:|--:|--:|--:|---|--:|---|"]
+    for row in rows:
+        _, what, *others = cells(row)
+        lines.append(f"| {' | '.join([what, *others, row.note])} |")
+    return "\n".join(lines)
+
+
+def put_table(document: str, rows: Iterable[Row]) -> str:
+    """The document with its table replaced: what stands between the two marks."""
+    head, _, rest = document.partition(TABLE_BEGINS)
+    _, ends, tail = rest.partition(TABLE_ENDS)
+    if not ends:
+        raise ValueError(f"the document needs the marks {TABLE_BEGINS} and {TABLE_ENDS}")
+    return f"{head}{TABLE_BEGINS}\n{markdown(rows)}\n{TABLE_ENDS}{tail}"
 
 
 def moved(before: Sequence[Row], after: Sequence[Row]) -> Iterator[str]:

@@ -48,7 +48,7 @@ def starting(effort: Effort, folder: Path) -> Iterator[Row]:
     """How long `up` takes."""
     yield value_row(
         "up_to_healthy",
-        "s from `agent-orchestrator up` until both servers are healthy",
+        "agent-orchestrator up, until both servers are healthy",
         [_up(folder / f"project-{number}") for number in range(max(3, effort.runs))],
         target=2.0,
         better="lower",

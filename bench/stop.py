@@ -159,7 +159,7 @@ def stop(effort: Effort, folder: Path) -> Iterator[Row]:
         )
     yield ratio_row(
         "stop_notified",
-        "ms from POST …/stop until the agent is told, to a bare HTTP round trip and a PUBLISH",
+        "stop until the agent is told, ms, vs HTTP round trip + PUBLISH",
         [times.median("told") for times in rest],
         [times.median("bare_http") + times.median("publish") for times in rest],
         target=2.0,
@@ -167,7 +167,7 @@ def stop(effort: Effort, folder: Path) -> Iterator[Row]:
     )
     yield ratio_row(
         "stop_confirmed",
-        "ms from POST …/stop until it is answered as confirmed, to a bare HTTP round trip and two PUBLISHes",
+        "stop until confirmed, ms, vs HTTP round trip + 2 PUBLISH",
         [times.median("confirmed") for times in rest],
         [times.median("bare_http") + 2 * times.median("publish") for times in rest],
         target=2.0,
@@ -176,7 +176,7 @@ def stop(effort: Effort, folder: Path) -> Iterator[Row]:
     for name in ("told", "confirmed"):
         yield ratio_row(
             f"stop_{name}_under_load",
-            f"ms until {name}, with {EVENTS_PER_SECOND:g} events/s to {effort.browsers} browsers, to at rest",
+            f"stop until {name}, ms, with {EVENTS_PER_SECOND:,.0f} events/s to {effort.browsers} browsers vs at rest",
             [times.median(name) for times in busy],
             [times.median(name) for times in rest],
             target=2.0,

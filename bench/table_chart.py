@@ -7,7 +7,7 @@ from math import log10
 from bench.report import cells, wanted
 from bench.rows import Row
 
-WIDTH, LINE, LABEL, BAR = 900, 26, 470, 250
+WIDTH, LINE, LABEL, BAR = 940, 26, 510, 250
 TOP = 64
 # A bar ends at a tenth and at thirty times the target.
 LOW, HIGH = -1.0, 1.5
@@ -39,7 +39,7 @@ def _line(number: int, row: Row) -> str:
     y = TOP + number * LINE
     middle, end = _place(1.0), _place(advantage(row))
     texts = cells(row)
-    label = escape(row.what if len(row.what) <= 72 else f"{row.what[:71]}…")
+    label = escape(row.what if len(row.what) <= 74 else f"{row.what[:73]}…")
     return (
         f'<text x="12" y="{y + 17}"><title>{escape(row.what)}</title>{label}</text>'
         f'<rect x="{min(middle, end):.1f}" y="{y + 6}" width="{max(abs(end - middle), 2):.1f}" height="14" rx="2" '

@@ -8,7 +8,7 @@ from xml.dom.minidom import parseString
 import pytest
 
 from bench.growth_chart import draw_growth
-from bench.report import Report, figure, moved, table
+from bench.report import Report, figure, moved, put_table, table
 from bench.rows import Row
 from bench.table_chart import advantage, draw_table
 
@@ -45,6 +45,16 @@ def test_the_table_says_what_is_not_met() -> None:
     assert "NO" in lines[3]
 
 
+def test_a_documents_table_is_replaced_and_nothing_around_it() -> None:
+    once = put_table("above\n<!-- table -->\nold\n<!-- end of table -->\nbelow\n", [ROW])
+    assert once.startswith("above\n<!-- table -->\n| what |")
+    assert once.endswith("\n<!-- end of table -->\nbelow\n")
+    assert "old" not in once
+    assert put_table(once, [ROW]) == once
+    with pytest.raises(ValueError, match="marks"):
+        put_table("no marks", [ROW])
+
+
 @pytest.mark.parametrize(
     ("value", "better", "said"),
     [(60.0, "higher", "better: 40 → 60"), (20.0, "higher", "WORSE: 40 → 20"), (44.0, "higher", None)],
@@ -72,7 +82,7 @@ def test_an_advantage_is_how_often_the_target_is_passed() -> None:
 
 def test_pictures_are_well_formed_whatever_a_row_is_called() -> None:
     growth = replace(
-        LATENCY, id="growth_events_get", what="ms of GET /events/{id}, with many to few", note="1.00 → 1.50 → 2.00 ms"
+        LATENCY, id="growth_events_get", what="GET /events/{id}, ms, many vs few", note="1.00 → 1.50 → 2.00 ms"
     )
     parseString(draw_table([ROW, LATENCY, growth]))
     picture = draw_growth([ROW, growth])
