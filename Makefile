@@ -25,7 +25,7 @@ LOCKING := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up install dev test lint format bench bench-quick lock clean
+.PHONY: help up install dev test lint format peers bench bench-quick lock clean
 
 help:
 	@echo 'make up       run the system here until Ctrl-C; ARGS="--port 9000 --workers 2" go to agent-orchestrator up'
@@ -56,11 +56,13 @@ format: $(INSTALLED_DEV)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+peers: $(PEERS)/.installed $(SOCKETIO)/.installed
+
 # ARGS="--only stop ingest" runs some.
-bench: $(INSTALLED_DEV) $(PEERS)/.installed $(SOCKETIO)/.installed
+bench: $(INSTALLED_DEV) peers
 	$(BIN)/python -m bench $(ARGS)
 
-bench-quick: $(INSTALLED_DEV) $(PEERS)/.installed $(SOCKETIO)/.installed
+bench-quick: $(INSTALLED_DEV) peers
 	$(BIN)/python -m bench --quick $(ARGS)
 
 # Versions and hashes of everything, without where they come from; to be run after a change of dependencies.

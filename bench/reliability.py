@@ -187,10 +187,10 @@ def stalled(effort: Effort, folder: Path) -> Iterator[Row]:
         our("coordinator", redis.url, folder) as server,
         on_processor(REST),
     ):
-        seconds = max(2.5, effort.seconds)
+        seconds = max(2.0, effort.seconds)
 
         without, beside = in_turn(
-            2 * effort.runs + 1,
+            max(2, 2 * effort.runs - 1),
             lambda: _flood(server, redis.url, seconds, beside_stalled=False),
             lambda: _flood(server, redis.url, seconds, beside_stalled=True),
         )

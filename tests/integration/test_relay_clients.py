@@ -18,7 +18,7 @@ import pytest
 
 from agent_bus.timestamps import now
 from tests.browser import Browser, Message
-from tests.processes import DEADLINE_SECONDS, RedisServer, Server
+from tests.processes import DEADLINE_SECONDS, REPOSITORY, RedisServer, Server
 from tests.wires import RawBrowser
 
 Clients = tuple[httpx.AsyncClient, httpx.AsyncClient]
@@ -248,9 +248,20 @@ def node_with_websocket() -> list[str]:
     pytest.skip("this node has no WebSocket of its own; 20.10 is the first that has")
 
 
-async def test_node_s_websocket_gets_a_burst_and_comes_back(strict: Server, session_id: str) -> None:
-    command = node_with_websocket()
-    script = script_for(strict.ws_url, "const tell = (line) => console.log(line);\n")
+def node_with_ws() -> tuple[list[str], str]:
+    """How to run Node, and what brings the `ws` package into a script; it comes along with a peer of the benchmarks."""
+    node, package = shutil.which("node"), REPOSITORY / "bench" / "peers" / "socketio" / "node_modules" / "ws"
+    if node is None or not package.is_dir():
+        pytest.skip("there is no node on PATH, or no ws package: make peers installs it")
+    return [node], f"const WebSocket = require({json.dumps(str(package))});\n"
+
+
+@pytest.mark.parametrize("client_of_node", ["its own", "ws"])
+async def test_node_s_websocket_gets_a_burst_and_comes_back(
+    strict: Server, session_id: str, client_of_node: str
+) -> None:
+    command, head = node_with_ws() if client_of_node == "ws" else (node_with_websocket(), "")
+    script = script_for(strict.ws_url, f"{head}const tell = (line) => console.log(line);\n")
     process = await asyncio.create_subprocess_exec(
         *command, "--no-warnings", "-e", script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
