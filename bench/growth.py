@@ -115,11 +115,10 @@ def growth(effort: Effort, folder: Path) -> Iterator[Row]:
             asking.close()
         each_event = float(client.memory_usage("ao:events:long", samples=0)) / sizes[-1][1]
         each_session = sum(float(client.memory_usage(key) or 0) for key in ("ao:session:s-1", "ao:events:s-1"))
-    small, large = (f"{sessions:,} sessions/{events:,} events" for sessions, events in (sizes[0], sizes[-1]))
     for name, values in measured.items():
         yield ratio_row(
             f"growth_{name.split()[-1].strip('/').split('/')[0]}_{name.split()[0].lower()}",
-            f"{name}, ms, {large} vs {small}",
+            f"{name}, ms, {sizes[-1][1]:,} events vs {sizes[0][1]:,}",
             values[-1],
             values[0],
             target=2.0,

@@ -46,8 +46,9 @@ def draw_growth(rows: Sequence[Row]) -> str:
         parts.append(f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end" class="faint">{value:.1f}</text>')
     sizes = _sizes(rows)
     for step, size in enumerate(sizes[:steps]):
-        place = f'x="{x(step):.1f}" y="{HEIGHT - 22}" text-anchor="{_anchor(step, steps)}"'
-        parts.append(f'<text {place} class="faint">{escape(size)}</text>')
+        for line, part in enumerate(size.split(", ")):
+            place = f'x="{x(step):.1f}" y="{HEIGHT - 30 + 16 * line}" text-anchor="{_anchor(step, steps)}"'
+            parts.append(f'<text {place} class="faint">{escape(part)}</text>')
     # Labels stand apart even where lines end together.
     ends = sorted(series.items(), key=lambda item: -item[1][-1])
     label_y = 0.0
