@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from contextlib import suppress
-from functools import partial
+from typing import Any
 
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
@@ -51,23 +52,28 @@ async def serve_browser(scope: Scope, receive: Receive, send: Send, relay: Relay
     outbox.wire = wire = wire_of(scope)
     if wire is not None:
         wire.on_ready = outbox.resume
-    # A wire is written to by the relay itself; `receive` tells when it has closed.
-    work = [relay.join(outbox)] if wire is not None else [relay.join(outbox), _send(send, outbox)]
     with relay.connected(outbox):
-        tasks = [asyncio.create_task(piece) for piece in work]
-        for task in tasks:
-            task.add_done_callback(partial(_ended, outbox))
-        del work, task
+        tasks = [_task(outbox, relay.join(outbox))]
+        # A wire is written to by the relay itself; `receive` tells when it has closed.
+        if wire is None:
+            tasks.append(_task(outbox, _send(send, outbox)))
         try:
             await _left(receive)
         finally:
             await end(tasks)
 
 
-def _ended(outbox: Outbox, task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("serving a browser failed; it may come back", exc_info=error)
-        outbox.close(INTERNAL_ERROR)
+def _task(outbox: Outbox, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Does the work beside; the browser is closed should it fail."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("serving a browser failed; it may come back", exc_info=error)
+            outbox.close(INTERNAL_ERROR)
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(ended)
+    return task
 
 
 async def _left(receive: Receive) -> None:
