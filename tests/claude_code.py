@@ -1,0 +1,86 @@
+"""The real Claude Code program that claude-agent-sdk carries, working in a folder of the test's own for a scripted model."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+API_KEY = "sk-a-dummy-of-the-test"
+
+
+def program() -> str:
+    """The path of the program; fails, saying what to do, where the package came without it."""
+    spec = find_spec("claude_agent_sdk")
+    assert spec is not None, "install the development tools: make dev"
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / "_bundled" / "claude"
+    assert path.is_file(), "the wheel of claude-agent-sdk for this platform carries no Claude Code program"
+    return str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaudeCode:
+    """A home and a project for the program, and the model API that it talks to. Nothing outside is touched."""
+
+    root: Path
+    api_url: str
+
+    def __post_init__(self) -> None:
+        for folder in (self.home, self.config, self.project / ".claude"):
+            folder.mkdir(parents=True, exist_ok=True)
+        # What the program would ask a person about when it is run in a terminal for the first time.
+        asked = {
+            "hasCompletedOnboarding": True,
+            "customApiKeyResponses": {"approved": [API_KEY[-20:]], "rejected": []},
+            "projects": {str(self.project): {"hasTrustDialogAccepted": True}},
+        }
+        (self.config / ".claude.json").write_text(json.dumps(asked))
+
+    @property
+    def home(self) -> Path:
+        """$HOME."""
+        return self.root / "home"
+
+    @property
+    def config(self) -> Path:
+        """Where the user's settings and the transcripts are."""
+        return self.root / "config"
+
+    @property
+    def project(self) -> Path:
+        """The folder that it works in."""
+        return self.root / "project"
+
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """All of the program's environment."""
+        return {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self.home),
+            "TERM": "xterm-256color",
+            "CLAUDE_CONFIG_DIR": str(self.config),
+            "ANTHROPIC_BASE_URL": self.api_url,
+            "ANTHROPIC_API_KEY": API_KEY,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "DISABLE_AUTOUPDATER": "1",
+            "DISABLE_TELEMETRY": "1",
+            **(more or {}),
+        }
+
+    def write_settings(self, settings: Mapping[str, Any]) -> Path:
+        """Writes the project's settings."""
+        path = self.project / ".claude" / "settings.json"
+        path.write_text(json.dumps(settings, indent=2))
+        return path
+
+    def start(
+        self, prompt: str, *options: str, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
+        """Runs one prompt to its end (`claude -p`), in a process session of its own; its output is JSON."""
+        arguments = [program(), "-p", prompt, "--output-format", "json", "--allowedTools", "Bash,Read,Write,Agent"]
+        return subprocess.Popen(
+            [*arguments, *options], cwd=self.project, env=self.environment(environment), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
