@@ -1,4 +1,4 @@
-"""The real Claude Code program that claude-agent-sdk carries, working in a folder of the test's own for a scripted model."""
+"""The real Claude Code that claude-agent-sdk carries, working in a folder of the test's own for a scripted model."""
 
 import json
 import subprocess
