@@ -1,4 +1,4 @@
-"""Where commands and hooks on an agent's machine find a coordinator. Imports next to nothing: hooks run all the time."""
+"""Where commands and hooks on an agent's machine find a coordinator. Imports little: hooks run often."""
 
 import os
 from collections.abc import Mapping

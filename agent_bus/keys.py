@@ -68,6 +68,11 @@ class Keys:
         """Sorted set: session ids by the moment (ms) their bridge's lease lapses."""
         return f"{self.namespace}:leases"
 
+    @property
+    def halted(self) -> str:
+        """Sorted set: session ids by the moment (ms) a hook told their program not to go on."""
+        return f"{self.namespace}:halted"
+
     def control(self, session_id: str) -> str:
         """Channel: wakes the bridge of a session; what it must do stands in the session."""
         return f"{self.namespace}:control:{session_id}"

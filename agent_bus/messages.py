@@ -36,6 +36,15 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Usage(Message):
+    """Tokens that a session has used, as its `usage` events add up."""
+
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+
+
 class Session(Message):
     """One agent's session, as of the message or answer that carries it."""
 
@@ -49,6 +58,10 @@ class Session(Message):
     presence: Presence = "none"
     stop_confirmed: bool | None = None
     """None: no stop was asked for in this run. False: asked for, not confirmed. True: the agent has ceased."""
+    usage: Usage | None = None
+    """None: nobody has reported any."""
+    cost_usd: float | None = None
+    """What it has cost in US dollars, as far as that was reported."""
     run: str | None = None
     """Names the current run, or the last one: a whole number that grows from run to run."""
 

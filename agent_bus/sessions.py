@@ -123,6 +123,15 @@ class Sessions:
         """Begins a run and takes its lease; joins instead a run that nobody has held yet, with the stop that waits."""
         return await self._attach("enter", session_id, owner, "", start, lease_seconds)
 
+    async def guard(
+        self, session_id: str, owner: str, start: EventRecord, *, lease_seconds: float = LEASE_SECONDS
+    ) -> Lease:
+        """Like `enter`, for a program whose runs are begun and ended by what its hooks report (see `agent_bus.hooks`).
+
+        A session whose last run is over stays so; the lease then holds for the runs that will begin.
+        """
+        return await self._attach("guard", session_id, owner, "", start, lease_seconds)
+
     async def renew(
         self, session_id: str, owner: str, run: str, start: EventRecord, *, lease_seconds: float = LEASE_SECONDS
     ) -> Lease:
@@ -131,7 +140,7 @@ class Sessions:
 
     async def _attach(
         self,
-        mode: Literal["enter", "renew"],
+        mode: Literal["enter", "guard", "renew"],
         session_id: str,
         owner: str,
         run: str,

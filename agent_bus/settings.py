@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     """Where documents' bytes go: empty for a folder beside the data, else `s3://bucket/prefix` and the like."""
     stop_wait_seconds: float = Field(default=5.0, ge=0, le=600)
     """How long `POST …/stop` waits for the agent's confirmation."""
+    hook_settle_seconds: float = Field(default=1.0, ge=0, le=60)
+    """How long a program must have been quiet after a hook told it not to go on, for its stop to count as confirmed."""
+    lost_after_seconds: float = Field(default=24 * 3600, ge=1)
+    """A run without a bridge and without an event for this long is ended as lost."""
     max_event_bytes: int = Field(default=MIB, ge=1024)
     """The largest body that is not an upload."""
     max_upload_bytes: int = Field(default=256 * MIB, ge=1)

@@ -24,6 +24,11 @@ def now_and_microseconds() -> tuple[str, int]:
     return f"{_second(seconds)}.{rest:06d}+00:00", moment
 
 
+def as_agreed(seconds: float) -> str:
+    """A moment, in seconds since 1970, in the agreed form."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="microseconds")
+
+
 @lru_cache(maxsize=1)
 def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

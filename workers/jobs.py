@@ -9,6 +9,7 @@ from agent_bus.blobs import Blobs
 from agent_bus.bus import Bus
 from agent_bus.connection import connect
 from agent_bus.document_index import DocumentIndex
+from agent_bus.lost_runs import LostRuns
 from agent_bus.settings import Settings
 from agent_bus.tags import TagAggregate
 from workers.orphans import remove_orphans
@@ -57,5 +58,18 @@ def remove_orphaned_blobs() -> None:
             removed = await remove_orphans(bus, Blobs.from_settings(settings))
             if removed:
                 logger.info("removed the bytes of %d uploads and documents that are no more", removed)
+
+    asyncio.run(run())
+
+
+def end_lost_runs() -> None:
+    """Ends runs that nobody has heard of for too long. Raises RedisError."""
+
+    async def run() -> None:
+        settings = Settings().with_redis()
+        async with _open_bus(settings) as bus:
+            ended = await LostRuns(bus).end(settings.lost_after_seconds)
+            if ended:
+                logger.info("ended %d runs that were lost", ended)
 
     asyncio.run(run())

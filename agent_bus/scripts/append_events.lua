@@ -34,6 +34,7 @@ for i = EVENTS, #ARGV, 2 do
       begin_run(s)
       if kind == 'session_start' then s.started = '1' end
       if source == 'http' then s.via = 'hooks' end
+      if kind == 'usage' then count_usage(s, rest) end
       announce(s, 'session_created')
     else
       changed = describe(s, name, project_dir, agent_name)
@@ -47,6 +48,7 @@ for i = EVENTS, #ARGV, 2 do
         s.via, changed = 'hooks', true
       end
       touch(s)
+      if kind == 'usage' and count_usage(s, rest) then changed = true end
       if changed and kind ~= 'session_stop' then announce(s, 'session_updated') end
     end
     last = append_event(rest)

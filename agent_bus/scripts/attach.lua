@@ -1,7 +1,9 @@
 -- include: bus session
 -- A bridge takes, or keeps, the lease of a session's run.
 --
--- ARGV[5]  mode        'enter' begins a run, or joins one that no bridge has held yet; 'renew' keeps the lease
+-- ARGV[5]  mode        'enter' begins a run, or joins one that no bridge has held yet; 'guard' does the same, but where
+--                      the last run is over it takes the lease alone, for the runs that others will begin; 'renew' keeps
+--                      the lease
 -- ARGV[6]  owner       names the bridge
 -- ARGV[7]  ttl         the lease's length in ms
 -- ARGV[8]  run         renew: the run that the bridge holds
@@ -17,13 +19,14 @@ if mode == 'renew' then
   if not before then return { 'gone', '', '' } end
   local s = copy(before)
   local unheld = s.status == 'running' and not s.attached
-  if s.run ~= run and not unheld then return { 'superseded', s.run, '' } end
+  -- A run that began under a lease, as report_hook.lua does, goes with it.
+  if s.run ~= run and not unheld and s.lease_owner ~= owner then return { 'superseded', s.run, '' } end
   if s.run == run and s.lease_owner and s.lease_owner ~= owner then return { 'superseded', s.run, '' } end
   local returned = not connected(s)
   hold_lease(s, owner, ttl)
   save(s, before)
   if returned then announce(s, 'session_updated') end
-  return { 'held', s.run, stop_command(s) }
+  return { 'held', s.run, command_for_holder(s) }
 end
 
 if before and before.lease_owner == owner then
@@ -33,11 +36,18 @@ if before and before.lease_owner == owner then
   hold_lease(s, owner, ttl)
   save(s, before)
   if returned then announce(s, 'session_updated') end
-  return { 'held', s.run, stop_command(s) }
+  return { 'held', s.run, command_for_holder(s) }
 end
 
 local s = before and copy(before) or new_session(ARGV[11], ARGV[9], ARGV[10])
 local waiting = before and not s.attached and (s.status == 'running' or (s.status == 'stopped' and s.stop_confirmed == '0'))
+if mode == 'guard' and before and not waiting and s.status ~= 'running' then
+  hold_lease(s, owner, ttl)
+  s.guarded = '1'
+  save(s, before)
+  announce(s, 'session_updated')
+  return { 'held', s.run, '' }
+end
 if not waiting then begin_run(s) end
 describe(s, ARGV[11], ARGV[12], ARGV[13])
 hold_lease(s, owner, ttl)
@@ -48,4 +58,4 @@ if not s.started then
   append_event(ARGV[14])
 end
 save(s, before)
-return { 'held', s.run, stop_command(s) }
+return { 'held', s.run, command_for_holder(s) }

@@ -11,10 +11,8 @@ if connected(before) or not redis.call('ZSCORE', KEYS[7], id) then return 0 end
 redis.call('ZREM', KEYS[7], id)
 local s = copy(before)
 s.lease_until = nil
-if s.status == 'running' and s.stop_id then
-  s.status = 'stopped'
-  touch(s)
-end
+if s.status == 'running' and s.stop_id then s.status = 'stopped' end
+touch(s)
 save(s, before)
 announce(s, 'session_updated')
 return 1

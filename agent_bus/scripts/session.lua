@@ -1,7 +1,9 @@
 -- A session as its scripts see it: a table of the hash's fields, written back by save().
 --
 -- KEYS[4] session   hash: session_id session_name named status created_at score modified_at project_dir agent_name
---                   run started attached via lease_owner lease_until stop_id stop_at stop_confirmed
+--                   run started attached guarded via lease_owner lease_until stop_id stop_at stop_confirmed
+--                   prompt_id tools halted (see report_hook.lua)
+--                   input_tokens output_tokens cache_read_tokens cache_write_tokens cost_nanos (see usage below)
 -- KEYS[5] history   stream: id <event id>-0, field e (the event as JSON)
 -- KEYS[6] index     sorted set of session ids by creation; beside it <index>:status:<status> and <index>:agent:<name>
 -- KEYS[7] leases    sorted set of session ids by the moment (ms) their lease lapses
@@ -29,12 +31,50 @@ end
 
 local CONFIRMED = { ['0'] = 'false', ['1'] = 'true' }
 
+-- What `usage` events add up to. Costs are summed in billionths of a dollar, so that the sum does not drift.
+local TOKENS = { 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens' }
+local NANOS = 1e9
+
+local function usage_json(s)
+  if not s[TOKENS[1]] then return 'null' end
+  local parts = {}
+  for i, field in ipairs(TOKENS) do parts[i] = '"' .. field .. '":' .. s[field] end
+  return '{' .. table.concat(parts, ',') .. '}'
+end
+
+local function cost_json(s)
+  if not s.cost_nanos then return 'null' end
+  return string.format('%.9f', tonumber(s.cost_nanos) / NANOS)
+end
+
 local function session_json(s)
   return '{"session_id":' .. text(s.session_id) .. ',"session_name":' .. text(s.session_name)
     .. ',"status":"' .. s.status .. '","created_at":"' .. s.created_at .. '","modified_at":"' .. s.modified_at
     .. '","project_dir":' .. text(s.project_dir) .. ',"agent_name":' .. text(s.agent_name)
     .. ',"presence":"' .. presence(s) .. '","stop_confirmed":' .. (CONFIRMED[s.stop_confirmed] or 'null')
-    .. ',"run":"' .. s.run .. '"}'
+    .. ',"usage":' .. usage_json(s) .. ',"cost_usd":' .. cost_json(s) .. ',"run":"' .. s.run .. '"}'
+end
+
+-- Adds what a `usage` event says; rest is the event without its opening brace. Returns whether anything was added.
+local function count_usage(s, rest)
+  local decoded, event = pcall(cjson.decode, '{' .. rest)
+  if not decoded then return false end
+  local added = false
+  local function plausible(value) return type(value) == 'number' and value > 0 and value < 1e12 end
+  for _, field in ipairs(TOKENS) do
+    if plausible(event[field]) then
+      s[field] = number(tonumber(s[field] or '0') + math.floor(event[field]))
+      added = true
+    end
+  end
+  if plausible(event.cost_usd) then
+    s.cost_nanos = number(tonumber(s.cost_nanos or '0') + math.floor(event.cost_usd * NANOS + 0.5))
+    added = true
+  end
+  if added then
+    for _, field in ipairs(TOKENS) do s[field] = s[field] or '0' end
+  end
+  return added
 end
 
 local function announce(s, kind)
@@ -87,7 +127,8 @@ end
 local function begin_run(s)
   s.run = number((tonumber(redis.call('GET', KEYS[1])) or 0) + 1)
   s.status = 'running'
-  s.started, s.attached, s.via = nil, nil, nil
+  s.started, s.attached, s.guarded, s.via = nil, nil, nil, nil
+  s.prompt_id, s.tools, s.halted = nil, nil, nil
   s.stop_id, s.stop_at, s.stop_confirmed = nil, nil, nil
   s.lease_owner, s.lease_until = nil, nil
   redis.call('ZREM', KEYS[7], id)
@@ -133,4 +174,10 @@ local function stop_command(s)
   if not s.stop_id then return '' end
   return '{"command":"stop","command_id":' .. text(s.stop_id) .. ',"session_id":' .. text(id)
     .. ',"run":' .. s.run .. ',"requested_at":"' .. s.stop_at .. '"}'
+end
+
+-- The stop that whoever holds the lease still has to see to. One that guards the program of a run that is over has none.
+local function command_for_holder(s)
+  if s.guarded or s.stop_confirmed == '1' then return '' end
+  return stop_command(s)
 end

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH
 from agent_bus.settings import Settings
 from api.application import VERSION, create_application, guard
 from api.body_limit import BodyLimit
-from api.coordinator import agents, events, sessions
+from api.coordinator import agents, claude_code, events, sessions
 from api.coordinator.services import WithServices, open_services
 from api.coordinator.websocket import serve_browser
 from api.errors import DETAIL, RETRY_AFTER_SECONDS, problem
@@ -56,7 +58,7 @@ def create_app(settings: Settings) -> Served:
             return problem(503, "The bus subscription is being renewed", {"Retry-After": RETRY_AFTER_SECONDS})
         return JSONResponse({"status": "ready", "connections": services.relay.connections})
 
-    for router in (events.router, sessions.router, agents.router):
+    for router in (events.router, claude_code.router, sessions.router, agents.router):
         app.include_router(router)
 
     async def browser(scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,6 +73,10 @@ def create_app(settings: Settings) -> Served:
         assert path is not None
         return await sessions.answer_stop(app.state.services, path[1])
 
+    async def hook(scope: Scope, body: bytes) -> Response:
+        return await claude_code.accept_hook(app.state.services, Headers(scope=scope), body)
+
+    post_hook = answering(hook, claude_code.MAX_HOOK_BYTES)
     post_event, post_stop = (answering(handle, settings.max_event_bytes) for handle in (event, stop))
 
     def shortcut(scope: Scope) -> ASGIApp | None:
@@ -79,7 +85,10 @@ def create_app(settings: Settings) -> Served:
             return browser if path == "/ws" else None
         if scope["type"] != "http" or scope["method"] != "POST":
             return None
-        if (length := plain_length(scope)) is None or length > settings.max_event_bytes:
+        length = plain_length(scope)
+        if path == CLAUDE_CODE_HOOK_PATH and length is not None and length <= claude_code.MAX_HOOK_BYTES:
+            return post_hook
+        if length is None or length > settings.max_event_bytes:
             return None
         if path == "/events":
             return post_event

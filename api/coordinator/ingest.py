@@ -3,10 +3,9 @@
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from agent_bus.event_encoding import NumberTooLarge, encode_event
 from agent_bus.event_records import EventRecord
-from agent_bus.identifiers import NAME_LENGTH
 from agent_bus.messages import Event
-from agent_bus.timestamps import microseconds
 from api.errors import explain
 
 # Fields that the server gives; a client's own would contradict them.
@@ -36,28 +35,7 @@ def parse_event(body: bytes) -> tuple[str, EventRecord]:
         event = Event.model_validate(fields)
     except ValidationError as error:
         raise InvalidEvent(explain(error)) from error
-    encoded = event.model_dump_json().encode()
-    if b"Infinity" in encoded or b"NaN" in encoded:
-        _refuse_overflow(encoded)
-    extra = event.model_extra or {}
-    return event.session_id, EventRecord(
-        event.event_type,
-        event.timestamp,
-        microseconds(event.timestamp),
-        event.session_name,
-        encoded[1:],
-        _text(extra.get("project_dir")),
-        _text(extra.get("agent_name")),
-    )
-
-
-def _refuse_overflow(encoded: bytes) -> None:
-    # 1e999 is JSON, but no double; it can't be relayed as what it was.
     try:
-        from_json(encoded, allow_inf_nan=False)
-    except ValueError as error:
-        raise InvalidEvent("A number in the body is too large for a double") from error
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) and len(value) <= NAME_LENGTH else ""
+        return event.session_id, encode_event(event)
+    except NumberTooLarge as error:
+        raise InvalidEvent(str(error)) from error

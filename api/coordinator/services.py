@@ -17,6 +17,7 @@ from agent_bus.bus import Bus
 from agent_bus.connection import connect
 from agent_bus.event_writer import EventWriter
 from agent_bus.events import Events
+from agent_bus.hooks import Hooks
 from agent_bus.sessions import Sessions
 from agent_bus.settings import Settings
 from api.background import background
@@ -25,8 +26,8 @@ from api.coordinator.stopping import Stopper
 
 logger = logging.getLogger(__name__)
 
-# A killed agent is told of within a lease and this.
-LAPSE_INTERVAL_SECONDS = 1.0
+# A killed agent is told of within a lease and this; a stop by hooks is confirmed within their settling time and this.
+WATCH_INTERVAL_SECONDS = 0.5
 RETRY_SECONDS = 1.0
 
 
@@ -38,6 +39,7 @@ class Services:
     bus: Bus
     sessions: Sessions
     events: Events
+    hooks: Hooks
     writer: EventWriter
     relay: Relay
     stopper: Stopper
@@ -59,6 +61,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             bus=bus,
             sessions=sessions,
             events=Events(bus),
+            hooks=Hooks(bus),
             writer=EventWriter(bus, once),
             relay=relay,
             stopper=Stopper(sessions, relay, wait_seconds=settings.stop_wait_seconds),
@@ -67,7 +70,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         async with background(
             relay=relay.run(),
             writer=services.writer.run(),
-            leases=_watch_leases(sessions),
+            leases=_watch_agents(services),
             blueprints=_import_blueprints(services),
         ):
             yield services
@@ -76,17 +79,19 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             await client.aclose()
 
 
-async def _watch_leases(sessions: Sessions) -> None:
+async def _watch_agents(services: Services) -> None:
+    """Tells of agents that are gone, and of programs that have obeyed."""
     away = False
     while True:
         try:
-            await sessions.lapse_leases()
+            await services.sessions.lapse_leases()
+            await services.hooks.confirm_halts(services.settings.hook_settle_seconds)
             away = False
         except (RedisError, OSError) as error:
             if not away:
-                logger.warning("leases are not watched while redis is away: %s", error)
+                logger.warning("agents are not watched while redis is away: %s", error)
             away = True
-        await asyncio.sleep(LAPSE_INTERVAL_SECONDS)
+        await asyncio.sleep(WATCH_INTERVAL_SECONDS)
 
 
 async def _import_blueprints(services: Services) -> None:

@@ -15,6 +15,7 @@ async def test_start_creates_a_running_session_and_tells_of_it_before_the_event(
     assert session == {
         "session_id": "s", "session_name": "s", "status": "running", "created_at": "2026-01-24T10:00:00+00:00",
         "modified_at": session["modified_at"], "project_dir": None, "agent_name": None, "presence": "hooks",
+        "usage": None, "cost_usd": None,
         "stop_confirmed": None, "run": "1",
     }  # fmt: skip
     created, event = await driver.messages()

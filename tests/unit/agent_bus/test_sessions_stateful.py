@@ -23,12 +23,15 @@ from agent_bus.bus import Bus
 from agent_bus.commands import Lease
 from agent_bus.connection import connect
 from agent_bus.events import Producer
+from agent_bus.hooks import HookKind, HookReport, Hooks
 from agent_bus.keys import Keys
 from tests.processes import RedisServer
 from tests.unit.agent_bus.conftest import Driver, record
 
 T = TypeVar("T")
 OWNERS = ["b1", "b2"]
+HOOKS: list[HookKind] = ["start", "prompt", "wake", "tool", "used", "end", "exit", "other"]
+PROMPTS = ["", "p1", "p2"]
 
 
 @dataclass
@@ -43,10 +46,31 @@ class Model:
     asked: bool = False
     confirmed: bool = False
     hooks: bool = False
+    guarded: bool = False
+    prompt: str = ""
+    tools: set[str] = field(default_factory=set)
+    halted: bool = False
 
-    def begin(self, run: int) -> None:
-        self.status, self.run, self.held, self.owner, self.holder = "running", run, False, None, None
-        self.asked = self.confirmed = self.hooks = False
+    def begin(self, run: int, *, keep_lease: bool = False) -> None:
+        self.status, self.run = "running", run
+        if not keep_lease or not self.owner:
+            self.held, self.owner, self.holder = False, None, None
+        self.asked = self.confirmed = self.hooks = self.guarded = self.halted = False
+        self.prompt, self.tools = "", set()
+
+    @property
+    def commands_holder(self) -> bool:
+        """Whether a stop is still to be seen to by whoever holds the lease."""
+        return self.asked and not self.confirmed and not self.guarded
+
+    def begins_by(self, kind: str, prompt: str) -> bool:
+        """Whether a hook begins a run of this session."""
+        if kind == "start":
+            return not (self.status == "running" and self.owner and not self.asked)
+        if kind == "prompt" and self.asked:
+            same = prompt == self.prompt if prompt and self.prompt else not self.halted
+            return not self.owner and not same
+        return kind in ("prompt", "wake", "tool") and self.status == "finished" and not self.asked
 
     @property
     def stop_confirmed(self) -> bool | None:
@@ -89,6 +113,7 @@ class SessionMachine(RuleBasedStateMachine):
             return Driver(type(self).make_bus())
 
         self.driver = self.do(make())
+        self.hooks = Hooks(self.driver.bus)
 
     def teardown(self) -> None:
         if hasattr(self, "driver"):
@@ -121,16 +146,76 @@ class SessionMachine(RuleBasedStateMachine):
         if model.asked and known:
             model.confirmed = True
 
+    @rule(kind=st.sampled_from(HOOKS), prompt=st.sampled_from(PROMPTS), tool=st.sampled_from(["t1", "t2"]))
+    def program_asks_its_hook(self, kind: HookKind, prompt: str, tool: str) -> None:
+        start, finish, stopped = record("session_start"), record("session_stop"), record("session_stop")
+        events = [] if kind == "start" else [record("hook")]
+        report = HookReport("s", kind, events, start, finish, stopped, prompt, [tool])
+        go = self.do(self.hooks.report(report))
+        model = self.model
+        if model is None:
+            model = self.model = Model(run=self.new_run())
+            began = True
+        elif began := model.begins_by(kind, prompt):
+            model.begin(self.new_run(), keep_lease=True)
+        model.hooks = True
+        self.events += began + len(events)
+        assert go == (not model.asked or kind not in ("prompt", "wake", "tool", "used"))
+        self.tools_change(model, kind, prompt, tool, go=go)
+        if not go:
+            model.halted = True
+            model.confirmed = model.confirmed and kind == "used"
+        if kind == "end" or (kind == "exit" and not model.owner):
+            model.tools = set()
+            if model.status == "running" and not model.asked:
+                model.status = "finished"
+                self.events += 1
+            elif model.asked and not model.confirmed and not model.owner:
+                model.status, model.confirmed = "stopped", True
+                self.events += 1
+
+    @staticmethod
+    def tools_change(model: Model, kind: str, prompt: str, tool: str, *, go: bool) -> None:
+        if prompt and not model.asked and prompt != model.prompt and kind != "used":
+            model.prompt, model.tools = prompt, set()
+        if kind == "tool" and go:
+            model.tools.add(tool)
+        elif kind == "used":
+            model.tools.discard(tool)
+
+    @rule()
+    def program_is_quiet(self) -> None:
+        self.do(self.hooks.confirm_halts(0))
+        model = self.model
+        if model and model.halted and model.asked and not model.confirmed and not model.owner and not model.tools:
+            model.status, model.confirmed = "stopped", True
+            self.events += 1
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def bridge_guards(self, owner: str) -> None:
+        model = self.model
+        over = model is not None and model.holder != owner and model.status != "running"
+        if model is None or not over or (not model.held and model.status == "stopped" and not model.confirmed):
+            self.bridge_comes(owner, self.do(self.driver.sessions.guard("s", owner, record("session_start"))))
+            return
+        lease = self.do(self.driver.sessions.guard("s", owner, record("session_start")))
+        assert (lease.outcome, lease.command) == ("held", None)
+        model.held, model.owner, model.holder, model.guarded = True, owner, owner, True
+        bridge = self.bridges.setdefault(owner, Bridge())
+        bridge.run, bridge.model_run = lease.run, model.run
+
     @rule(owner=st.sampled_from(OWNERS))
     def bridge_enters(self, owner: str) -> None:
-        lease = self.do(self.driver.sessions.enter("s", owner, record("session_start")))
+        self.bridge_comes(owner, self.do(self.driver.sessions.enter("s", owner, record("session_start"))))
+
+    def bridge_comes(self, owner: str, lease: Lease) -> None:
         model, bridge = self.model, self.bridges.setdefault(owner, Bridge())
         if model is None:
             model = self.model = Model(run=self.new_run())
             self.events += 1
         elif model.holder == owner:
             # The answer to its first try was lost, and perhaps its lease lapsed meanwhile.
-            assert lease.run == bridge.run
+            assert bridge.model_run <= model.run
         else:
             waits = not model.held and (
                 model.status == "running" or (model.status == "stopped" and not model.confirmed)
@@ -144,7 +229,7 @@ class SessionMachine(RuleBasedStateMachine):
         model.held, model.owner, model.holder = True, owner, owner
         bridge.run, bridge.model_run = lease.run, model.run
         assert lease.outcome == "held"
-        assert (lease.command is not None) == model.asked
+        assert (lease.command is not None) == model.commands_holder
 
     @precondition(lambda self: self.bridges)
     @rule(data=st.data())
@@ -156,13 +241,14 @@ class SessionMachine(RuleBasedStateMachine):
             assert lease.outcome == "gone"
             return
         ours = model.run == bridge.model_run
-        if not (ours or (model.status == "running" and not model.held)) or (ours and model.holder not in (None, owner)):
+        free = model.status == "running" and not model.held
+        if not (ours or free or model.holder == owner) or (ours and model.holder not in (None, owner)):
             assert lease.outcome == "superseded"
             return
         assert lease.outcome == "held"
         model.held, model.owner, model.holder = True, owner, owner
         bridge.run, bridge.model_run = lease.run, model.run
-        assert (lease.command is not None) == model.asked
+        assert (lease.command is not None) == model.commands_holder
 
     @precondition(lambda self: self.bridges)
     @rule(data=st.data(), kind=st.sampled_from(["message", "session_stop"]), twice=st.booleans())

@@ -1,0 +1,82 @@
+"""What the hooks of an agent's program report, and whether the program may go on.
+
+A program such as Claude Code asks before each step and does what it is answered. So a stop takes effect at its next
+question, and is confirmed when the program has been told and then was quiet: nothing else can be known from outside.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent_bus.bus import Bus
+from agent_bus.event_encoding import closing_event
+from agent_bus.event_records import EventRecord
+
+HookKind = Literal["start", "prompt", "wake", "tool", "used", "end", "exit", "other"]
+"""`start`: of the program. `prompt`: a person's. `wake`: a prompt that nobody typed. `tool`: about to be used. `used`:
+tools have ended. `end`: of the turn. `exit`: of the program."""
+
+DUE_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class HookReport:
+    """One hook's report.
+
+    prompt_id: names the turn's prompt, '' where that is not known. tool_use_ids: what is about to be used or has ended.
+    start, finish, stopped: the events that begin a run, end it, and end one that was stopped; kept if that is so.
+    """
+
+    session_id: str
+    kind: HookKind
+    events: Sequence[EventRecord]
+    start: EventRecord
+    finish: EventRecord
+    stopped: EventRecord
+    prompt_id: str = ""
+    tool_use_ids: Sequence[str] = ()
+
+
+class Hooks:
+    """The hooks' side of one bus."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._keys = bus.keys
+
+    def _own(self, session_id: str) -> list[str]:
+        keys = self._keys
+        return [keys.session(session_id), keys.history(session_id), keys.sessions, keys.leases, keys.halted]
+
+    async def report(self, report: HookReport) -> bool:
+        """Keeps what happened; returns whether the program may go on. Raises RedisError."""
+        answer, _ = await self._bus.run(
+            "report_hook",
+            [*self._own(report.session_id), self._keys.control(report.session_id)],
+            [
+                report.session_id,
+                report.kind,
+                report.prompt_id,
+                "".join(f"{use} " for use in report.tool_use_ids),
+                *report.start.description(),
+                *(event.json_tail for event in (report.start, report.finish, report.stopped, *report.events)),
+            ],
+        )
+        return bool(answer == b"go")
+
+    async def confirm_halts(self, settle_seconds: float) -> int:
+        """Confirms the stops of programs that were told and have been quiet since; returns of how many."""
+        settle_ms = round(settle_seconds * 1000)
+        # This machine's clock only chooses whom to look at; the script decides by Redis' own.
+        due: Any = await self._bus.redis.zrangebyscore(
+            self._keys.halted, "-inf", round(time.time() * 1000) - settle_ms, start=0, num=DUE_AT_ONCE
+        )
+        confirmed = 0
+        for found in due:
+            session_id = found.decode()
+            closing = closing_event(session_id, session_id, "stopped")
+            confirmed += await self._bus.run(
+                "confirm_halt", self._own(session_id), [session_id, settle_ms, closing.json_tail]
+            )
+        return confirmed

@@ -1,0 +1,16 @@
+-- include: bus session
+-- Ends a run that nobody has heard of for so long that its agent must be lost: it has finished, for nobody stopped it.
+--
+-- ARGV[5] silence   seconds without a lease and without an event
+-- ARGV[6] the event that ends the run, as JSON without opening brace and id
+-- Returns 1 if the run was ended, else 0.
+local before = load(KEYS[4])
+if not before or before.status ~= 'running' or connected(before) then return 0 end
+if before.modified_at > iso(tonumber(clock[1]) - tonumber(ARGV[5]), tonumber(clock[2])) then return 0 end
+local s = copy(before)
+s.status = 'finished'
+touch(s)
+append_event(ARGV[6])
+save(s, before)
+announce(s, 'session_updated')
+return 1

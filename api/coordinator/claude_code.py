@@ -1,0 +1,62 @@
+"""`POST /hooks/claude-code`: Claude Code's own hooks, as they are."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Request, Response
+from starlette.datastructures import Headers
+
+from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH
+from api.coordinator.claude_hooks import Hook, HookInput
+from api.coordinator.ingest import InvalidEvent
+from api.coordinator.services import Services, WithServices
+from api.errors import DETAIL, problem
+
+router = APIRouter(tags=["events"])
+
+# A tool's result may hold a picture. What is larger than an event may be is cut, rather than refused: with an error for
+# an answer the program would go on, and nobody would know.
+MAX_HOOK_BYTES = 32 * 1024 * 1024
+
+
+@router.post(
+    CLAUDE_CODE_HOOK_PATH,
+    summary="A hook of Claude Code",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
+        "schema": HookInput.model_json_schema(ref_template="#/components/schemas/{model}")}}}},
+    response_model=dict[str, Any],
+    responses={413: DETAIL, 422: DETAIL, 503: DETAIL},
+)  # fmt: skip
+async def post_hook(
+    request: Request,
+    services: WithServices,
+    x_session_name: Annotated[str | None, Header(description="What the session is to be called")] = None,  # noqa: ARG001  read below
+    x_agent_name: Annotated[str | None, Header(description="The agent's name")] = None,  # noqa: ARG001  likewise
+    x_bridged_session: Annotated[str | None, Header(description="The program is reported on by a bridge")] = None,  # noqa: ARG001  likewise
+) -> Response:
+    """Takes the JSON of any hook event and answers in Claude Code's format: `{}`, or the order to stop.
+
+    Answered once Redis has it; a 503 means that it may not have been kept, and Claude Code goes on.
+    """
+    return await accept_hook(services, request.headers, await request.body())
+
+
+async def accept_hook(services: Services, headers: Headers, body: bytes) -> Response:
+    """What the route does, whichever way the body came. Raises RedisError."""
+    if headers.get("x-bridged-session"):
+        # A bridge inside the program that drives Claude Code reports, and stops it, already.
+        return _json({})
+    try:
+        hook = Hook(
+            body,
+            session_name=headers.get("x-session-name", ""),
+            agent_name=headers.get("x-agent-name", ""),
+            max_event_bytes=services.settings.max_event_bytes,
+        )
+    except InvalidEvent as error:
+        return problem(422, error.detail)
+    return _json(hook.answer(go=await services.hooks.report(hook.report)))
+
+
+def _json(answer: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(answer), media_type="application/json")
