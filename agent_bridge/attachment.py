@@ -140,11 +140,15 @@ class Attachment:
     async def _hear(self, pubsub: PubSub) -> None:
         while True:
             kind, _, payload = await pubsub.parse_response()
-            if kind == b"message":
-                command = StopCommand.from_json(payload)
-                # Pressing Stop again asks an agent again that has not reacted.
-                if self._state.ordered(command) or self._state.command == command:
-                    self._on_command(command)
+            if kind != b"message":
+                continue
+            command = StopCommand.heard(payload)
+            if command is None or command.run != self._state.run:
+                # Another run has begun, perhaps under this lease; Redis knows.
+                await self._renew()
+            # Pressing Stop again asks an agent again that has not reacted.
+            elif self._state.ordered(command) or self._state.command == command:
+                self._on_command(command)
 
     async def _keep_renewing(self) -> None:
         while True:
@@ -157,7 +161,8 @@ class Attachment:
             return
         was_superseded = state.superseded
         if state.run is None:
-            lease = await self._sessions.enter(self._session_id, self._owner, self._start, lease_seconds=seconds)
+            take = self._sessions.guard if self._settings.guard else self._sessions.enter
+            lease = await take(self._session_id, self._owner, self._start, lease_seconds=seconds)
         else:
             lease = await self._sessions.renew(
                 self._session_id, self._owner, state.run, self._start, lease_seconds=seconds

@@ -34,6 +34,8 @@ class LinkSettings:
     namespace: str
     lease_seconds: float = LEASE_SECONDS
     close_seconds: float = CLOSE_SECONDS
+    guard: bool = False
+    """The runs are begun and ended by what others report; the lease alone is ours."""
 
 
 @dataclass(frozen=True, slots=True)

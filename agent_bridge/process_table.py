@@ -3,14 +3,16 @@
 import contextlib
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 _PROC = Path("/proc")
 # Fields of /proc/<pid>/stat as proc_pid_stat(5) numbers them, less the three up to and including the state.
-_STATE, _PARENT, _GROUP, _SESSION, _THREADS, _STARTED = 0, 1, 2, 3, 17, 19
+_STATE, _PARENT, _GROUP, _SESSION, _THREADS, _STARTED, _EXIT = 0, 1, 2, 3, 17, 19, 49
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class ProcessRow:
     name: str
     dead: bool = False
     stopped: bool = False
+    wait_status: int | None = None
+    """How one that is dead ended, as wait(2) would say; None where that can't be seen."""
 
     @property
     def pid(self) -> int:
@@ -51,6 +55,11 @@ def identify(pid: int) -> ProcessIdentity | None:
     """Who has that number now, or None for nobody. A process that has ended counts until it is reaped."""
     row = look_up(pid)
     return row.identity if row else None
+
+
+def named(rows: Iterable[ProcessRow]) -> list[dict[str, Any]]:
+    """Processes as an event tells of them."""
+    return [{"pid": row.pid, "name": row.name} for row in rows]
 
 
 def read_table() -> dict[int, ProcessRow]:
@@ -84,15 +93,17 @@ def _read_proc(pid: int) -> ProcessRow | None:
     name = head.partition(b"(")[2].decode("utf-8", "replace")
     fields = tail.split()
     state = fields[_STATE].decode()
+    # A program whose first thread has ended looks like a zombie while its other threads go on.
+    dead = state in "ZXx" and int(fields[_THREADS]) <= 1
     return ProcessRow(
         identity=ProcessIdentity(pid, float(fields[_STARTED])),
         parent=int(fields[_PARENT]),
         group=int(fields[_GROUP]),
         session=int(fields[_SESSION]),
         name=name,
-        # A program whose first thread has ended looks like a zombie while its other threads go on.
-        dead=state in "ZXx" and int(fields[_THREADS]) <= 1,
+        dead=dead,
         stopped=state in "Tt",
+        wait_status=int(fields[_EXIT]) if dead and len(fields) > _EXIT else None,
     )
 
 

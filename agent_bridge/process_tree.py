@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_bridge.process_table import ProcessIdentity, ProcessRow, identify, look_up, own_children, read_table
@@ -158,9 +158,16 @@ class ProcessTree:
     """
 
     def __init__(
-        self, root: ProcessIdentity, *, adopting: bool = False, outsiders: Collection[ProcessIdentity] = ()
+        self,
+        root: ProcessIdentity,
+        *,
+        adopting: bool = False,
+        outsiders: Collection[ProcessIdentity] = (),
+        also: Callable[[], Collection[ProcessIdentity]] = tuple,
     ) -> None:
+        """also: asked at each look for further ones that belong, with what they started."""
         self.root = root
+        self._also = also
         self._lock = threading.Lock()
         self._adopting = adopting
         self._outsiders = frozenset(outsiders)
@@ -182,7 +189,7 @@ class ProcessTree:
     def _look(self) -> list[ProcessRow]:
         found = members(
             read_table(),
-            known=self._known,
+            known=self._known | frozenset(self._also()),
             sessions=self._sessions,
             adopter=os.getpid() if self._adopting else None,
             outsiders=self._outsiders,

@@ -32,11 +32,13 @@ class Reporting:
         agent_name: str | None = None,
         redis_url: str | None = None,
         lease_seconds: float = LEASE_SECONDS,
+        guard: bool = False,
     ) -> None:
         """Describes the session; connects when entered.
 
         session_id: one that exists is resumed; without one a new one is made. redis_url: else `REDIS_URL`, else the
-        redis-url file of the project. lease_seconds: how soon people see that the agent was killed.
+        redis-url file of the project. lease_seconds: how soon people see that the agent was killed. guard: the agent's
+        hooks begin and end its runs; entering takes the lease and begins one only where there has been none.
         Raises ValueError for a session_id or session_name that can't be one.
         """
         own_id = check_session_id(session_id) if session_id is not None else str(uuid.uuid4())
@@ -47,7 +49,10 @@ class Reporting:
             agent_name,
         )
         self._settings = LinkSettings(
-            find_redis_url(redis_url), os.environ.get(NAMESPACE_VARIABLE) or DEFAULT_NAMESPACE, lease_seconds
+            find_redis_url(redis_url),
+            os.environ.get(NAMESPACE_VARIABLE) or DEFAULT_NAMESPACE,
+            lease_seconds,
+            guard=guard,
         )
         self._link: Link | None = None
         self._command: StopCommand | None = None

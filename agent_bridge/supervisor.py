@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
 from agent_bridge.captured_output import CapturedOutput
-from agent_bridge.process_table import ProcessRow, identify, read_table
+from agent_bridge.process_table import identify, named, read_table
 from agent_bridge.process_tree import Escalation, ProcessTree, TreeEnded, adopt_orphans, deliver, members
 from agent_bridge.reactions import HEEDED, Reaction, Reactions
 
@@ -142,11 +142,11 @@ class Supervisor:
             _restore_terminal(terminal)
             more = {
                 "signals": [used.name for used in ended.signals],
-                "survivors": _named(ended.survivors),
+                "survivors": named(ended.survivors),
                 "ceased": not ended.survivors,
             }
         elif left := await asyncio.to_thread(tree.look):
-            more = {"left_running": _named(left)}
+            more = {"left_running": named(left)}
         if ended and ended.survivors:
             self._say("could not end " + ", ".join(f"{row.pid} ({row.name})" for row in ended.survivors))
         return self._report(exit_code(returncode), self._why or describe_end(returncode), **more)
@@ -242,10 +242,6 @@ async def _watch(tree: ProcessTree) -> None:
     while True:
         await asyncio.to_thread(tree.look)
         await asyncio.sleep(WATCH_SECONDS)
-
-
-def _named(rows: Sequence[ProcessRow]) -> list[dict[str, Any]]:
-    return [{"pid": row.pid, "name": row.name} for row in rows]
 
 
 def _descriptor(stream: TextIO | None) -> int:

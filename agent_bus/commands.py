@@ -34,6 +34,11 @@ class StopCommand:
         fields = json.loads(text)
         return cls(fields["command_id"], fields["session_id"], str(fields["run"]), fields["requested_at"])
 
+    @classmethod
+    def heard(cls, text: str | bytes) -> "StopCommand | None":
+        """Reads what comes on a control channel; None for what only says to look at the session again."""
+        return cls.from_json(text) if json.loads(text).get("command") == "stop" else None
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
