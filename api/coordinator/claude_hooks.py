@@ -5,9 +5,9 @@ Seen on Claude Code 2.1.331; fields that other versions add are kept as they are
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import from_json, to_json
 
 from agent_bus import timestamps
@@ -24,7 +24,6 @@ STOP_REASON = "Stopped by a person in agent-orchestrator; a new prompt goes on"
 
 # What the program tells itself, in the form of a prompt, when something that it left running has ended.
 _WAKE = "<task-notification>"
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,60}", re.ASCII)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 _KINDS: Mapping[str, HookKind] = {
@@ -39,29 +38,22 @@ _KINDS: Mapping[str, HookKind] = {
     "SessionStart": "start",
     "SessionEnd": "exit",
 }
-# Fields that have a name of ours, or say what the session already does.
-_TRANSLATED = frozenset(
-    ("hook_event_name", "session_id", "session_name", "event_type", "timestamp", "id", "seq", "transcript_path",
-     "tool_response", "prompt", "last_assistant_message", "tool_calls", "content", "role")
+# What the session has already, and names that an event's own must not be taken for.
+_KNOWN = frozenset(
+    ("transcript_path", "cwd", "session_name", "event_type", "timestamp", "id", "seq", "content", "role", "text",
+     "tool_output", "tool_use_ids", "other_fields")
 )  # fmt: skip
+# Of a field of an event that is too large, so much is kept.
 PREVIEW_CHARACTERS = 16 * 1024
 
 
 class HookInput(BaseModel):
-    """What every hook says; the rest is by event."""
+    """What every hook says; the rest is by event, and by version."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    hook_event_name: str
+    hook_event_name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,50}$")]
     session_id: SessionId
-    prompt_id: str | None = None
-    prompt: str | None = None
-    cwd: str | None = None
-    tool_use_id: str | None = None
-    agent_id: str | None = None
-    source: str | None = None
-    last_assistant_message: str | None = None
-    tool_calls: list[dict[str, JsonValue]] | None = None
 
 
 class Hook:
@@ -73,110 +65,117 @@ class Hook:
         Raises InvalidEvent for what is not a hook's JSON.
         """
         try:
-            fields = from_json(body, allow_inf_nan=False)
-        except ValueError as error:
-            raise InvalidEvent(f"The body is not JSON: {error}") from error
-        try:
-            self._input = HookInput.model_validate(fields)
+            head = HookInput.model_validate(from_json(body, allow_inf_nan=False))
         except ValidationError as error:
             raise InvalidEvent(explain(error)) from error
-        if not _WORD.fullmatch(self._input.hook_event_name):
-            raise InvalidEvent(f"hook_event_name {self._input.hook_event_name[:80]!r} is not the name of a hook event")
-        self._session_name = session_name[:NAME_LENGTH].replace("\x00", "") or self._input.session_id
+        except ValueError as error:
+            raise InvalidEvent(f"The body is not JSON: {error}") from error
+        self._name, self._session_id = head.hook_event_name, head.session_id
+        self._said: Mapping[str, Any] = head.model_extra or {}
+        self._session_name = session_name[:NAME_LENGTH].replace("\x00", "") or self._session_id
         self._agent_name = agent_name[:NAME_LENGTH] or AGENT_NAME
         self._timestamp = timestamps.now()
         self._max_bytes = max_event_bytes
-        extra = self._input.model_extra or {}
-        self._fields = {name: value for name, value in extra.items() if name not in _TRANSLATED}
         self.kind = self._kind()
         self.report = self._report()
 
-    @property
-    def _name(self) -> str:
-        return self._input.hook_event_name
+    def _text(self, name: str) -> str:
+        value = self._said.get(name)
+        return value if isinstance(value, str) else ""
 
     def _kind(self) -> HookKind:
         kind = _KINDS.get(self._name, "other")
-        if kind == "prompt" and (self._input.prompt or "").lstrip().startswith(_WAKE):
+        if kind == "prompt" and self._text("prompt").lstrip().startswith(_WAKE):
             return "wake"
-        # Compaction starts the conversation over, not the program's work.
-        return "other" if kind == "start" and self._input.source == "compact" else kind
+        # Compaction starts the conversation over, not the program's work; a turn whose subagents go on has not ended.
+        compaction = kind == "start" and self._text("source") == "compact"
+        return "other" if compaction or (kind == "end" and self._subagents_work()) else kind
+
+    def _subagents_work(self) -> bool:
+        working = {"type": "subagent", "status": "running"}
+        return any(working.items() <= task.items() for task in self._objects("background_tasks"))
+
+    def _objects(self, name: str) -> list[dict[str, Any]]:
+        value = self._said.get(name)
+        return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
     def _report(self) -> HookReport:
-        said = self._input
-        uses = [said.tool_use_id, *(call.get("tool_use_id") for call in said.tool_calls or ())]
-        # A subagent in the background may belong to an earlier prompt than the one that the program is at.
-        prompt_id = "" if said.agent_id else said.prompt_id
-        if self.kind == "start":
-            start, events = self._event("session_start", **self._fields, source=said.source), []
-        else:
-            start, events = self._event("session_start", source=_snake_case(self._name)), list(self._events())
+        starts = self.kind == "start"
+        start = self._rest() if starts else {"source": _snake_case(self._name)}
+        uses = (self._text("tool_use_id"), *self._batch())
         return HookReport(
-            session_id=said.session_id,
+            session_id=self._session_id,
             kind=self.kind,
-            events=events,
-            start=start,
-            finish=self._event("session_stop", reason=self._why_it_ended()),
-            stopped=self._event("session_stop", reason="stopped"),
-            prompt_id=_token(prompt_id),
+            events=[] if starts else list(self._events()),
+            start=self._event("session_start", start),
+            finish=self._event("session_stop", {"reason": self._why_it_ended()}),
+            stopped=self._event("session_stop", {"reason": "stopped"}),
+            # A subagent in the background may belong to an earlier prompt than the one that the program is at.
+            prompt_id="" if self._text("agent_id") else _token(self._text("prompt_id")),
             tool_use_ids=[use for use in map(_token, uses) if use],
         )
 
     def _why_it_ended(self) -> str:
         if self._name == "Stop":
             return "the turn has ended"
-        detail = self._fields.get("error") or self._fields.get("reason")
         what = "the turn has failed" if self._name == "StopFailure" else "the program has ended"
-        return f"{what}: {detail}" if isinstance(detail, str) else what
+        detail = self._text("error") or self._text("reason")
+        return f"{what}: {detail}" if detail else what
+
+    def _rest(self, *translated: str) -> dict[str, Any]:
+        """All fields but those that the session has already, or that go under another name."""
+        return {name: value for name, value in self._said.items() if name not in _KNOWN and name not in translated}
 
     def _events(self) -> Sequence[EventRecord]:
-        said, fields = self._input, self._fields
-        own = {name: getattr(said, name) for name in ("prompt_id", "tool_use_id", "agent_id") if getattr(said, name)}
         match self._name:
             case "UserPromptSubmit" if self.kind == "wake":
-                return [self._event("task_notification", **fields, **own, text=said.prompt)]
+                event_type, fields = "task_notification", {**self._rest("prompt"), "text": self._text("prompt")}
             case "UserPromptSubmit":
-                return [self._event("message", **fields, **own, role="user", content=_text(said.prompt))]
+                event_type, fields = (
+                    "message",
+                    {**self._rest("prompt"), "role": "user", "content": self._block("prompt")},
+                )
             case "PreToolUse":
-                return [self._event("pre_tool", **_with_input(fields), **own)]
+                event_type, fields = "pre_tool", self._rest()
             case "PostToolUse" | "PostToolUseFailure":
-                output = (said.model_extra or {}).get("tool_response")
-                return [self._event("post_tool", **_with_input(fields), **own, tool_output=output)]
+                output = self._said.get("tool_response")
+                event_type, fields = "post_tool", {**self._rest("tool_response"), "tool_output": output}
             case "PostToolBatch":
                 # Each tool's result has been told already.
-                return [self._event("post_tool_batch", **fields, **own, tool_use_ids=list(self._batch()))]
-            case "Stop" | "StopFailure" if said.last_assistant_message:
-                content = _text(said.last_assistant_message)
-                return [self._event("message", **fields, **own, role="assistant", content=content)]
+                event_type, fields = "post_tool_batch", {**self._rest("tool_calls"), "tool_use_ids": self._batch()}
+            case "Stop" | "StopFailure" if self._text("last_assistant_message"):
+                content = self._block("last_assistant_message")
+                rest = self._rest("last_assistant_message")
+                event_type, fields = "message", {**rest, "role": "assistant", "content": content}
             case "Stop":
                 return []
-        more = {"last_assistant_message": said.last_assistant_message, "source": said.source}
-        own |= {name: value for name, value in more.items() if value is not None}
-        return [self._event(_snake_case(self._name), **_with_input(fields), **own)]
+            case _:
+                event_type, fields = _snake_case(self._name), self._rest()
+        return [self._event(event_type, fields)]
 
-    def _batch(self) -> Sequence[str]:
-        return [use for call in self._input.tool_calls or () if (use := _token(call.get("tool_use_id")))]
+    def _block(self, name: str) -> list[dict[str, str]]:
+        return [{"type": "text", "text": self._text(name)}]
 
-    def _event(self, event_type: str, **fields: Any) -> EventRecord:
+    def _batch(self) -> list[str]:
+        return [use for call in self._objects("tool_calls") if (use := _token(call.get("tool_use_id")))]
+
+    def _event(self, event_type: str, fields: Mapping[str, Any]) -> EventRecord:
         head = {
             "event_type": event_type,
-            "session_id": self._input.session_id,
+            "session_id": self._session_id,
             "session_name": self._session_name,
             "timestamp": self._timestamp,
-            "project_dir": self._input.cwd,
+            "project_dir": self._text("cwd") or None,
             "agent_name": self._agent_name,
         }
-        for cut in (False, True):
-            said = {name: _shortened(name, value) for name, value in fields.items()} if cut else fields
+        for said in (fields, {name: _shortened(name, value) for name, value in fields.items()}):
             try:
-                record = encode_event(Event.model_validate({**said, **head}))
-            except ValidationError as error:
-                raise InvalidEvent(explain(error)) from error
+                record = encode_event(_as_event({**said, **head}))
             except NumberTooLarge as error:
                 raise InvalidEvent(str(error)) from error
             if len(record.json_tail) <= self._max_bytes:
                 return record
-        return encode_event(Event.model_validate({**head, "truncated": True}))
+        return encode_event(_as_event({**head, "truncated": True}))
 
     def answer(self, *, go: bool) -> dict[str, Any]:
         """What Claude Code takes: nothing to go on, or the order to stop.
@@ -196,6 +195,16 @@ class Hook:
         return answer
 
 
+def _as_event(fields: dict[str, Any]) -> Event:
+    """The event; fields that have another type than events give them go together under a name of their own."""
+    try:
+        return Event.model_validate(fields)
+    except ValidationError as error:
+        odd = {str(item["loc"][0]) for item in error.errors()}
+    kept = {name: value for name, value in fields.items() if name not in odd}
+    return Event.model_validate({**kept, "other_fields": {name: fields[name] for name in odd}})
+
+
 def _snake_case(name: str) -> str:
     return _HUMP.sub("_", name).lower()
 
@@ -203,21 +212,6 @@ def _snake_case(name: str) -> str:
 def _token(value: object) -> str:
     """An id that may stand in a list; '' for what is none."""
     return value if isinstance(value, str) and len(value) <= NAME_LENGTH and not re.search(r"\s", value) else ""
-
-
-def _text(text: str | None) -> list[dict[str, str]]:
-    return [{"type": "text", "text": text or ""}]
-
-
-def _with_input(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields in the types that events have."""
-    said = dict(fields)
-    if "tool_input" in said and not isinstance(said["tool_input"], dict | None):
-        said["tool_input"] = {"value": said["tool_input"]}
-    for name in ("error", "tool_name", "reason"):
-        if name in said and not isinstance(said[name], str | None):
-            said[name] = to_json(said[name]).decode()
-    return said
 
 
 def _shortened(name: str, value: Any) -> Any:

@@ -244,3 +244,63 @@ async def test_pages_go_through_all_sessions_newest_first_even_with_equal_times(
         await driver.sessions.delete("late")
     assert sorted(seen) == [f"s{n}" for n in range(7)]
     assert [name[1] for name in seen] == sorted((name[1] for name in seen), key=lambda n: (-(int(n) // 2), -int(n)))
+
+
+async def test_usage_adds_up_on_the_session_and_is_told(driver: Driver) -> None:
+    await driver.post("session_start")
+    tokens = {"input_tokens": 3, "output_tokens": 2, "cache_read_tokens": 1, "cache_write_tokens": 0}
+    await driver.post("usage", model="m", **tokens, cost_usd=0.1)
+    await driver.post("usage", model="n", **tokens, cost_usd=0.2)
+    session = await driver.get()
+    assert session is not None
+    assert session["usage"] == {name: 2 * count for name, count in tokens.items()}
+    assert session["cost_usd"] == 0.3
+    told = [message["session"] for message in await driver.messages() if message["type"] == "session_updated"]
+    assert told[-1] == session
+
+
+async def test_usage_of_a_session_never_heard_of_counts(driver: Driver) -> None:
+    await driver.post("usage", input_tokens=3)
+    session = await driver.get()
+    assert session is not None
+    assert session["usage"]["input_tokens"] == 3
+    assert session["cost_usd"] is None
+
+
+async def test_usage_outlives_the_run(driver: Driver) -> None:
+    await driver.post("usage", output_tokens=3)
+    await driver.post("session_stop")
+    await driver.post("session_start")
+    session = await driver.get()
+    assert session is not None
+    assert session["usage"]["output_tokens"] == 3
+
+
+@pytest.mark.parametrize("value", ["3", None, -1, [3], {"a": 1}, True, 1e300])
+async def test_usage_that_is_no_plausible_number_is_kept_but_not_counted(driver: Driver, value: object) -> None:
+    await driver.post("usage", input_tokens=value, cost_usd=value)
+    session = await driver.get()
+    assert session is not None
+    assert (session["usage"], session["cost_usd"]) == (None, None)
+
+
+async def test_usage_that_a_bridge_sends_twice_counts_once(driver: Driver) -> None:
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    for _ in range(2):
+        await driver.post("usage", producer=Producer(lease.run, "b", 1), input_tokens=5)
+    session = await driver.get()
+    assert session is not None
+    assert session["usage"]["input_tokens"] == 5
+
+
+async def test_a_lease_that_lapses_is_told_at_once_as_nobody_there(driver: Driver) -> None:
+    await driver.sessions.enter("s", "b", record("session_start"))
+    before = await driver.get()
+    await driver.expire_lease()
+    assert await driver.sessions.lapse_leases() == 1
+    told = (await driver.messages())[-1]
+    assert (told["type"], told["session"]["presence"], told["session"]["status"]) == (
+        "session_updated", "none", "running",
+    )  # fmt: skip
+    assert before is not None
+    assert told["session"]["modified_at"] > before["modified_at"]

@@ -1,0 +1,281 @@
+"""What a program's hooks report: runs that begin and end by them, and stops that they carry."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from agent_bus.bus import Bus
+from agent_bus.commands import StopCommand
+from agent_bus.hooks import HookKind, HookReport, Hooks
+from tests.unit.agent_bus.conftest import Driver, record
+from tests.unit.live import DEADLINE_SECONDS
+
+
+class Program:
+    """A program that asks its hooks, turn by turn."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.hooks = Hooks(driver.bus)
+        self.driver = driver
+
+    async def asks(self, kind: HookKind, prompt: str = "p1", *tools: str) -> bool:
+        """Whether it may go on."""
+        events = [] if kind == "start" else [record(f"{kind}_hook")]
+        closing = record("session_stop", reason="ended"), record("session_stop", reason="stopped")
+        return await self.hooks.report(HookReport("s", kind, events, record("session_start"), *closing, prompt, tools))
+
+    async def stop(self) -> str:
+        return (await self.driver.sessions.request_stop("s", "c")).outcome
+
+    async def history(self) -> list[str]:
+        page = await self.driver.events.page("s", limit=100)
+        assert page is not None
+        return [json.loads(event)["event_type"] for event in page.events]
+
+    async def session(self) -> dict[str, Any]:
+        session = await self.driver.get()
+        assert session is not None
+        return session
+
+
+@pytest.fixture
+def program(driver: Driver) -> Program:
+    return Program(driver)
+
+
+async def test_a_prompt_begins_a_run_and_the_end_of_the_turn_ends_it(program: Program, driver: Driver) -> None:
+    assert await program.asks("prompt")
+    session = await program.session()
+    assert (session["status"], session["presence"], session["run"]) == ("running", "hooks", "1")
+    assert await program.asks("tool", "p1", "t")
+    assert await program.asks("used", "p1", "t")
+    assert await program.asks("end")
+    assert await driver.status() == ("finished", None)
+    assert await program.history() == [
+        "session_start", "prompt_hook", "tool_hook", "used_hook", "end_hook", "session_stop",
+    ]  # fmt: skip
+
+
+async def test_the_next_prompt_begins_the_next_run(program: Program) -> None:
+    for prompt in ("p1", "p2"):
+        await program.asks("prompt", prompt)
+        await program.asks("end", prompt)
+    assert await program.history() == ["session_start", "prompt_hook", "end_hook", "session_stop"] * 2
+
+
+async def test_a_prompt_that_is_typed_into_a_run_belongs_to_it(program: Program) -> None:
+    await program.asks("prompt")
+    run = (await program.session())["run"]
+    await program.asks("prompt", "p2")
+    assert (await program.session())["run"] == run
+
+
+async def test_a_tool_after_the_end_shows_that_the_agent_goes_on(program: Program, driver: Driver) -> None:
+    await program.asks("prompt")
+    await program.asks("end")
+    assert await program.asks("tool")
+    assert await driver.status() == ("running", None)
+
+
+async def test_a_late_result_after_the_end_does_not_bring_the_session_back(program: Program, driver: Driver) -> None:
+    await program.asks("prompt")
+    await program.asks("end")
+    assert await program.asks("used")
+    assert await driver.status() == ("finished", None)
+
+
+@pytest.mark.parametrize("kind", ["tool", "used", "wake"])
+async def test_a_stop_that_waits_is_told_at_the_next_question(program: Program, driver: Driver, kind: HookKind) -> None:
+    await program.asks("prompt")
+    assert await program.stop() == "unattended"
+    assert not await program.asks(kind)
+    assert await driver.status() == ("stopped", False)
+
+
+async def test_the_stop_is_confirmed_only_when_the_program_has_been_quiet(program: Program, driver: Driver) -> None:
+    await program.asks("prompt")
+    await program.stop()
+    assert await program.hooks.confirm_halts(0) == 0
+    await program.asks("tool", "p1", "t1")
+    assert await program.hooks.confirm_halts(60) == 0
+    assert await driver.status() == ("stopped", False)
+    assert await program.hooks.confirm_halts(0) == 1
+    assert await driver.status() == ("stopped", True)
+    assert (await program.history())[-1] == "session_stop"
+    assert await program.hooks.confirm_halts(0) == 0
+
+
+async def test_the_stop_is_not_confirmed_while_a_tool_that_began_before_is_at_work(
+    program: Program, driver: Driver
+) -> None:
+    await program.asks("prompt")
+    await program.asks("tool", "p1", "t1")
+    await program.asks("tool", "p1", "t2")
+    await program.stop()
+    assert not await program.asks("tool", "p1", "t3")
+    assert await program.hooks.confirm_halts(0) == 0
+    assert not await program.asks("used", "p1", "t2")
+    assert await program.hooks.confirm_halts(0) == 0
+    assert not await program.asks("used", "p1", "t1")
+    assert await program.hooks.confirm_halts(0) == 1
+    assert await driver.status() == ("stopped", True)
+
+
+async def test_ids_that_begin_alike_are_different_tools(program: Program) -> None:
+    await program.asks("prompt")
+    await program.asks("tool", "p1", "t1")
+    await program.asks("tool", "p1", "t11")
+    await program.stop()
+    assert not await program.asks("used", "p1", "t11")
+    assert await program.hooks.confirm_halts(0) == 0
+    assert not await program.asks("used", "p1", "t1", "t1.")
+    assert await program.hooks.confirm_halts(0) == 1
+
+
+@pytest.mark.parametrize("kind", ["end", "exit"])
+async def test_the_end_of_the_turn_or_the_program_confirms_the_stop(
+    program: Program, driver: Driver, kind: HookKind
+) -> None:
+    await program.asks("prompt")
+    await program.asks("tool", "p1", "t")
+    await program.stop()
+    assert await program.asks(kind)
+    assert await driver.status() == ("stopped", True)
+
+
+async def test_a_program_that_goes_on_after_all_is_told_again_and_is_not_confirmed_any_more(
+    program: Program, driver: Driver
+) -> None:
+    await program.asks("prompt")
+    await program.stop()
+    await program.asks("tool")
+    await program.hooks.confirm_halts(0)
+    assert not await program.asks("tool")
+    assert await driver.status() == ("stopped", False)
+    assert await program.hooks.confirm_halts(0) == 1
+
+
+async def test_a_prompt_that_was_typed_while_the_stopped_turn_worked_is_refused(program: Program) -> None:
+    await program.asks("prompt", "p1")
+    await program.stop()
+    assert not await program.asks("prompt", "p1")
+    assert not await program.asks("prompt", "p1")
+
+
+async def test_a_new_prompt_after_a_stop_begins_a_new_run(program: Program, driver: Driver) -> None:
+    await program.asks("prompt", "p1")
+    await program.stop()
+    await program.asks("tool", "p1")
+    assert await program.asks("prompt", "p2")
+    assert await driver.status() == ("running", None)
+    assert await program.asks("tool", "p2")
+    assert await program.hooks.confirm_halts(0) == 0
+    assert await driver.status() == ("running", None)
+
+
+async def test_without_ids_a_prompt_before_the_program_was_told_is_the_stopped_runs_and_one_after_it_is_new(
+    program: Program, driver: Driver
+) -> None:
+    await program.asks("prompt", "")
+    await program.stop()
+    assert not await program.asks("prompt", "")
+    assert await program.asks("prompt", "")
+    assert await driver.status() == ("running", None)
+
+
+async def test_what_wakes_the_program_after_a_stop_begins_nothing(program: Program, driver: Driver) -> None:
+    await program.asks("prompt", "p1")
+    await program.stop()
+    await program.asks("tool", "p1")
+    await program.hooks.confirm_halts(0)
+    assert not await program.asks("wake", "p2")
+    assert (await driver.status())[0] == "stopped"
+
+
+async def test_while_a_bridge_is_connected_only_the_bridge_confirms(program: Program, driver: Driver) -> None:
+    await program.asks("prompt")
+    lease = await driver.sessions.guard("s", "watcher", record("session_start"))
+    assert await program.stop() == "sent"
+    assert not await program.asks("tool")
+    assert await program.asks("end")
+    assert await program.hooks.confirm_halts(0) == 0
+    assert await driver.status() == ("running", False)
+    assert await driver.sessions.acknowledge_stop("s", lease.run, record("session_stop")) == "stopped"
+    assert await driver.status() == ("stopped", True)
+
+
+async def test_a_stop_whose_bridge_was_lost_is_confirmed_by_the_hooks(program: Program, driver: Driver) -> None:
+    await program.asks("prompt")
+    await driver.sessions.guard("s", "watcher", record("session_start"))
+    await program.stop()
+    assert not await program.asks("tool")
+    assert await program.hooks.confirm_halts(0) == 0
+    await driver.expire_lease()
+    await driver.sessions.lapse_leases()
+    assert await driver.status() == ("stopped", False)
+    assert await program.hooks.confirm_halts(0) == 1
+
+
+async def test_the_lease_goes_with_the_run_that_the_next_prompt_begins(program: Program, driver: Driver) -> None:
+    first = await driver.sessions.guard("s", "watcher", record("session_start"))
+    await program.asks("prompt", "p1")
+    await program.asks("end", "p1")
+    assert ((await program.session())["status"], (await program.session())["presence"]) == ("finished", "connected")
+    await program.asks("prompt", "p2")
+    session = await program.session()
+    assert (session["status"], session["presence"]) == ("running", "connected")
+    assert session["run"] != first.run
+    assert await program.stop() == "sent"
+    renewed = await driver.sessions.renew("s", "watcher", first.run, record("session_start"))
+    assert (renewed.outcome, renewed.run) == ("held", session["run"])
+    assert renewed.command is not None
+
+
+async def test_whoever_guards_is_told_that_another_run_has_begun(program: Program, bus: Bus) -> None:
+    async with bus.redis.pubsub() as pubsub:
+        await pubsub.subscribe(bus.keys.control("s"))
+        await program.driver.sessions.guard("s", "watcher", record("session_start"))
+        for prompt in ("p1", "p2"):
+            await program.asks("prompt", prompt)
+            await program.asks("end", prompt)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            async for message in pubsub.listen():
+                if message["type"] == "message":
+                    break
+    assert StopCommand.heard(message["data"]) is None
+    assert json.loads(message["data"])["run"] == int((await program.session())["run"])
+
+
+async def test_a_guard_of_a_session_that_is_over_leaves_it_so_and_obeys_no_old_stop(
+    program: Program, driver: Driver
+) -> None:
+    await program.asks("prompt")
+    await program.stop()
+    await program.asks("exit")
+    lease = await driver.sessions.guard("s", "watcher", record("session_start"))
+    assert (lease.outcome, lease.command) == ("held", None)
+    renewed = await driver.sessions.renew("s", "watcher", lease.run, record("session_start"))
+    assert (renewed.outcome, renewed.command) == ("held", None)
+    assert await driver.status() == ("stopped", True)
+    assert (await program.session())["presence"] == "connected"
+
+
+async def test_a_guard_that_comes_after_a_stop_of_its_run_is_told(program: Program, driver: Driver) -> None:
+    await program.asks("prompt")
+    await program.stop()
+    lease = await driver.sessions.guard("s", "watcher", record("session_start"))
+    assert lease.command is not None
+
+
+async def test_a_start_of_the_program_resumes_but_does_not_repeat_a_bridges_own(
+    program: Program, driver: Driver
+) -> None:
+    await driver.sessions.guard("s", "watcher", record("session_start"))
+    await program.asks("start")
+    assert await program.history() == ["session_start"]
+    await program.asks("end")
+    await driver.expire_lease()
+    await program.asks("start")
+    assert await driver.status() == ("running", None)
