@@ -79,8 +79,26 @@ class ClaudeCode:
         self, prompt: str, *options: str, environment: Mapping[str, str] | None = None
     ) -> "subprocess.Popen[bytes]":
         """Runs one prompt to its end (`claude -p`), in a process session of its own; its output is JSON."""
-        arguments = [program(), "-p", prompt, "--output-format", "json", "--allowedTools", "Bash,Read,Write,Agent"]
+        return self._run(["-p", prompt, "--output-format", "json", *options], environment, subprocess.DEVNULL)
+
+    def converse(self, *options: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
+        """A program that stays between turns; prompts go in by `say`, and its end is the end of its standard input."""
+        kinds = ["--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
+        return self._run(["-p", *kinds, *options], environment, subprocess.PIPE)
+
+    def _run(
+        self, arguments: list[str], environment: Mapping[str, str] | None, stdin: int
+    ) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            [*arguments, *options], cwd=self.project, env=self.environment(environment), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            [program(), *arguments, "--allowedTools", "Bash,Read,Write,Agent"], cwd=self.project,
+            env=self.environment(environment), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )  # fmt: skip
+
+
+def say(conversation: "subprocess.Popen[bytes]", prompt: str) -> None:
+    """Gives a conversation its next prompt."""
+    assert conversation.stdin is not None
+    message = {"role": "user", "content": [{"type": "text", "text": prompt}]}
+    conversation.stdin.write(json.dumps({"type": "user", "message": message}).encode() + b"\n")
+    conversation.stdin.flush()
