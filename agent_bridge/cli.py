@@ -6,7 +6,14 @@ import click
 
 # Command: the module and the name in it, and the line in the list of commands.
 COMMANDS = {
+    "install": ("agent_bridge.install", "install", "Have Claude Code report to the coordinator."),
+    "uninstall": ("agent_bridge.install", "uninstall", "Have Claude Code report to the coordinator no longer."),
     "run": ("agent_bridge.run", "run", "Run any command as a session that can be stopped."),
+    "ps": ("agent_bridge.listing", "ps", "List the sessions."),
+    "tail": ("agent_bridge.tail", "tail", "Follow a session's events."),
+    "stop": ("agent_bridge.stop", "stop", "Stop sessions."),
+    "hook": ("agent_bridge.hook_command", "hook", "Report a hook of Claude Code."),
+    "watch": ("agent_bridge.watch", "watch", "Watch an agent's program, as its hook."),
 }
 
 

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 from fakeredis import FakeAsyncRedis
+from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 
 from agent_bus.bus import Bus
 from agent_bus.connection import connect
 from agent_bus.keys import Keys
 from tests.processes import RedisServer
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

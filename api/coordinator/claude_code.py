@@ -49,13 +49,21 @@ async def accept_hook(services: Services, headers: Headers, body: bytes) -> Resp
     try:
         hook = Hook(
             body,
-            session_name=headers.get("x-session-name", ""),
-            agent_name=headers.get("x-agent-name", ""),
+            session_name=_decoded(headers.get("x-session-name", "")),
+            agent_name=_decoded(headers.get("x-agent-name", "")),
             max_event_bytes=services.settings.max_event_bytes,
         )
     except InvalidEvent as error:
         return problem(422, error.detail)
     return _json(hook.answer(go=await services.hooks.report(hook.report)))
+
+
+def _decoded(value: str) -> str:
+    """A header's text. Headers are read as Latin-1, which some clients write; others write UTF-8."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _json(answer: dict[str, Any]) -> Response:
