@@ -1,7 +1,8 @@
 """A program that uses the Claude Agent SDK: `python -m tests.claude_program MODE SESSION_ID ROOT API_URL PROMPT…`.
 
-It gives each prompt and reads its answer, and says on standard output what it sees. Then, by mode: `leave`s; `stay`s in
-code of its own; `block`s the event loop.
+It gives each prompt and reads its answer, and says on standard output what it sees. Then, by mode: `leave`s; `stay`s
+in code of its own; `block`s the event loop. `hurry`: gives all prompts at once and leaves. `continue`: goes on with the
+last conversation and leaves.
 """
 
 import asyncio
@@ -26,11 +27,12 @@ def say(word: str) -> None:
 async def work(mode: str, session_id: str, claude: ClaudeCode, prompts: list[str]) -> None:
     options = ClaudeAgentOptions(
         cwd=claude.project, env=claude.environment(), allowed_tools=["Bash", "Task"], setting_sources=[],
-        include_partial_messages=True,
+        include_partial_messages=True, continue_conversation=mode == "continue",
     )  # fmt: skip
     async with BridgedClaudeClient(options, session_id=session_id) as client:
-        for prompt in prompts:
-            await client.query(prompt)
+        for batch in [prompts] if mode == "hurry" else [[prompt] for prompt in prompts]:
+            for prompt in batch:
+                await client.query(prompt)
             async for message in client.receive_response():
                 say(type(message).__name__)
         say(mode)

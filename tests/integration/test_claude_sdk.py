@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import os
-import time
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +61,11 @@ class Agents:
             except (psutil.Error, OSError):
                 continue
         return found
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        """The requests for an answer, less those that the program makes for itself."""
+        return [request for request in self.api.requests if request.get("tools")]
 
     def running(self, command: str) -> bool:
         return any(command == line for line in self.processes())
@@ -175,7 +180,7 @@ async def test_a_stop_ends_commands_in_the_background(
         with started.start("stay", FIRST) as agent:
             await until(lambda: started.running("sleep 600"), "the command", agent)
             if goes_on:
-                await until(lambda: len(started.api.requests) > 1, "the answer to begin", agent)
+                await until(lambda: len(started.asked) > 1, "the answer to begin", agent)
             else:
                 await until(lambda: "stay" in agent.output, "the end of the answer", agent)
             await stop_and_see(started, http, browsers)
@@ -197,10 +202,13 @@ async def test_a_stop_between_turns_ends_a_program_whose_user_hears_nothing_of_i
 async def test_a_stop_ends_what_a_command_left_behind_as_nobodys_child(
     http: Clients, browsers: Browsers, session_id: str, redis_server: RedisServer, workspace: Path, command: str
 ) -> None:
-    with agents(session_id, redis_server.url, workspace, first=[[bash(command)], [Say("done")]]) as started:
-        with started.start("stay", FIRST) as agent:
-            await until(lambda: "stay" in agent.output and started.running("sleep 600"), "the command", agent)
-            await stop_and_see(started, http, browsers)
+    script: list[Turn] = [[bash(command)], [Say("done")]]
+    with (
+        agents(session_id, redis_server.url, workspace, first=script) as started,
+        started.start("stay", FIRST) as agent,
+    ):
+        await until(lambda: "stay" in agent.output and started.running("sleep 600"), "the command", agent)
+        await stop_and_see(started, http, browsers)
 
 
 async def test_a_stop_ends_a_subagent_that_works_in_the_background_between_turns(
@@ -222,16 +230,29 @@ async def test_a_stop_ends_a_subagent_that_works_in_the_background_between_turns
         assert sum(event["output_tokens"] for event in events if event["event_type"] == "usage") == 3 * OUTPUT_TOKENS
 
 
+async def test_a_prompt_that_waits_for_its_turn_when_the_stop_comes_gets_none(
+    http: Clients, browsers: Browsers, session_id: str, redis_server: RedisServer, workspace: Path
+) -> None:
+    script: list[Turn] = [[Say("word ", endless=True)]]
+    with agents(session_id, redis_server.url, workspace, first=script) as started:
+        with started.start("hurry", FIRST, "wait for it") as agent:
+            await until(lambda: "StreamEvent" in agent.output, "the answer to begin", agent)
+            await stop_and_see(started, http, browsers)
+        assert len(started.asked) == 1
+
+
 async def test_a_stop_is_confirmed_although_the_users_code_blocks_the_event_loop(
     http: Clients, browsers: Browsers, session_id: str, redis_server: RedisServer, workspace: Path
 ) -> None:
     script: list[Turn] = [[bash("sleep 600", background=True)], [Say("done")]]
-    with agents(session_id, redis_server.url, workspace, first=script) as started:
-        with started.start("block", FIRST) as agent:
-            await until(lambda: "block" in agent.output and started.running("sleep 600"), "the command", agent)
-            await stop_and_see(started, http, browsers)
-            assert agent.popen.poll() is None
-            agent.kill()
+    with (
+        agents(session_id, redis_server.url, workspace, first=script) as started,
+        started.start("block", FIRST) as agent,
+    ):
+        await until(lambda: "block" in agent.output and started.running("sleep 600"), "the command", agent)
+        await stop_and_see(started, http, browsers)
+        assert agent.popen.poll() is None
+        agent.kill()
 
 
 async def test_browsers_see_prompts_texts_tools_and_results_in_order_and_usage_adds_up(
@@ -245,7 +266,7 @@ async def test_browsers_see_prompts_texts_tools_and_results_in_order_and_usage_a
     with agents(session_id, redis_server.url, workspace, first=script) as started:
         with started.start("leave", FIRST, "and then") as agent:
             assert await asyncio.to_thread(agent.popen.wait, DEADLINE_SECONDS) == 0, agent.output
-        requests = sum(1 for request in started.api.requests if request.get("tools"))
+        assert len(started.asked) == 3
     await browsers[1].until(is_status(session_id, "finished"))
     told = [m["data"] for m in browsers[1].of(session_id) if m["type"] == "event"]
     words = [
@@ -278,20 +299,35 @@ async def test_browsers_see_prompts_texts_tools_and_results_in_order_and_usage_a
         "cache_write_tokens": CACHE_WRITE_TOKENS,
     }  # fmt: skip
     for name, each in figures.items():
-        assert sum(event[name] for event in usage) == requests * each == 3 * each
+        assert sum(event[name] for event in usage) == 3 * each
     assert [event["output_tokens"] for event in usage] == [2 * OUTPUT_TOKENS, OUTPUT_TOKENS]
     assert all(event["cost_usd"] > 0 and event["model"] for event in usage)
+
+
+async def test_a_conversation_that_another_program_goes_on_with_is_counted_once(
+    http: Clients, session_id: str, redis_server: RedisServer, workspace: Path
+) -> None:
+    with agents(session_id, redis_server.url, workspace, first=[[Say("one")], [Say("two")]]) as started:
+        for mode, prompt in (("leave", FIRST), ("continue", "go on")):
+            with started.start(mode, prompt) as agent:
+                assert await asyncio.to_thread(agent.popen.wait, DEADLINE_SECONDS) == 0, agent.output
+    events = (await http[0].get(f"/events/{session_id}")).json()["events"]
+    texts = [event["content"][0]["text"] for event in events if event["role"] == "assistant"]
+    assert texts == ["one", "two"]
+    assert [event["output_tokens"] for event in events if event["event_type"] == "usage"] == [OUTPUT_TOKENS] * 2
 
 
 async def test_a_program_that_dies_ends_the_session_with_how_it_died(
     http: Clients, session_id: str, redis_server: RedisServer, workspace: Path
 ) -> None:
-    with agents(session_id, redis_server.url, workspace, first=[[Say("done")]]) as started:
-        with started.start("stay", FIRST) as agent:
-            await until(lambda: "stay" in agent.output, "the end of the answer", agent)
-            (pid,) = [process.pid for process in psutil.Process(agent.popen.pid).children()]
-            os.kill(pid, 9)
-            await wait_for_session(http[0], session_id, status="finished")
-            assert agent.popen.poll() is None
+    with (
+        agents(session_id, redis_server.url, workspace, first=[[Say("done")]]) as started,
+        started.start("stay", FIRST) as agent,
+    ):
+        await until(lambda: "stay" in agent.output, "the end of the answer", agent)
+        (pid,) = [process.pid for process in psutil.Process(agent.popen.pid).children()]
+        os.kill(pid, signal.SIGKILL)
+        await wait_for_session(http[0], session_id, status="finished")
+        assert agent.popen.poll() is None
     last = (await http[0].get(f"/events/{session_id}")).json()["events"][-1]
     assert (last["exit_code"], last["reason"]) == (137, "Claude Code killed by SIGKILL")

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import redis
 
-from agent_bus.jobs import MAINTENANCE, REBUILD_INDEX, REMOVE_ORPHANED_BLOBS, TAGS, queue_key, queue_name
+from agent_bus.jobs import END_LOST_RUNS, MAINTENANCE, REBUILD_INDEX, REMOVE_ORPHANED_BLOBS, TAGS, queue_key, queue_name
 from agent_bus.keys import Keys
 from tests.processes import Process, RedisServer, Server, wait_until, worker
 
@@ -55,7 +55,7 @@ class System:
         return [orjson.loads(fields[b"m"]) for _, fields in entries]
 
     def no_periodic_work(self) -> None:
-        for job in (REBUILD_INDEX, REMOVE_ORPHANED_BLOBS):
+        for job in (REBUILD_INDEX, REMOVE_ORPHANED_BLOBS, END_LOST_RUNS):
             self.database.set(self.keys.due(job.name), "test")
 
     def close(self) -> None:
@@ -160,6 +160,24 @@ def test_a_worker_that_starts_repairs_the_index_and_removes_old_orphans(system: 
         wait_until(lambda: "are repaired" in process.output, "a log entry")
     assert young.exists()
     assert kept.exists()
+
+
+def test_a_worker_ends_runs_that_nobody_has_heard_of_and_browsers_are_told(system: System) -> None:
+    with Server("coordinator", system.redis_server.url, system.folder, system.environment) as coordinator:
+        at = {"session_name": "n", "timestamp": "2026-01-24T10:00:00+00:00", "event_type": "session_start"}
+        for name in ("lost", "busy"):
+            assert httpx.post(f"{coordinator.url}/events", json=at | {"session_id": name}).status_code == 200
+        long_ago = "2026-01-24T10:00:00.000000+00:00"
+        system.database.hset(system.keys.session("lost"), "modified_at", long_ago)
+        with system.worker():
+            lost = wait_until(
+                lambda: [m["session"] for m in system.messages() if m["type"] == "session_updated"], "the end"
+            )
+        (ended,) = lost
+        assert (ended["session_id"], ended["status"], ended["stop_confirmed"]) == ("lost", "finished", None)
+        last = httpx.get(f"{coordinator.url}/events/lost").json()["events"][-1]
+        assert (last["event_type"], last["reason"]) == ("session_stop", "lost")
+        assert httpx.get(f"{coordinator.url}/sessions/busy").json()["status"] == "running"
 
 
 def test_a_job_that_fails_is_tried_again_and_says_why(system: System) -> None:

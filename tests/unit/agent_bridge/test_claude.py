@@ -7,7 +7,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +27,8 @@ from claude_agent_sdk import (
     Transport,
 )
 
-from agent_bridge import AgentBridge, SessionStopped
-from agent_bridge.claude import BridgedClaudeClient, bridge_hooks
+from agent_bridge import SessionStopped
+from agent_bridge.claude import BridgedClaudeClient
 from agent_bridge.claude_reports import STOPPED, UNANSWERED
 from agent_bridge.claude_stream import MAX_BACKLOG
 from agent_bridge.process_tree import ProcessTree
@@ -555,6 +555,20 @@ async def _lapsed(watch: Watch) -> bool:
     return bool(await watch.sessions.lapse_leases())
 
 
+async def test_work_that_the_user_runs_under_the_bridge_does_not_confirm_the_stop_of_the_program(watch: Watch) -> None:
+    program = Program(silent=("interrupt",))
+    async with watch.client(program, interrupt_seconds=DEADLINE_SECONDS) as client:
+        await client.query("go")
+        working = asyncio.create_task(client.bridge.run(asyncio.Event().wait()))
+        await asyncio.sleep(0)
+        await watch.stop(client)
+        with pytest.raises(SessionStopped):
+            await working
+        assert (await watch.session())["status"] == "running"
+        program.exit()
+        await watch.until_status("stopped")
+
+
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
 )
@@ -777,48 +791,6 @@ async def test_who_disconnects_is_not_connected_until_connecting_again(watch: Wa
     with pytest.raises(CLIConnectionError, match="Not connected"):
         await client.query("a")
     assert await watch.kinds() == ["session_start", "session_stop"]
-
-
-# Hooks alone, and without the SDK.
-
-
-async def call(hooks: Mapping[Any, list[HookMatcher]], event: str, **fields: Any) -> Any:
-    (matcher,) = hooks[event]
-    (callback,) = matcher.hooks
-    given: Any = {"hook_event_name": event, **fields}
-    return await callback(given, None, {"signal": None})
-
-
-async def test_hooks_alone_report_prompts_tools_and_subagents_and_let_no_tool_begin_after_a_stop(watch: Watch) -> None:
-    async with AgentBridge(session_id="s", redis_url=watch.url) as bridge:
-        hooks = bridge_hooks(bridge)
-        assert await call(hooks, "UserPromptSubmit", prompt="go") == {}
-        assert await call(hooks, "PreToolUse", **CALL) == {}
-        assert await call(hooks, "PostToolUse", **CALL, tool_response="out") == {}
-        assert await call(hooks, "SubagentStart", agent_id="a", agent_type="x") == {}
-        assert await call(hooks, "SubagentStop", agent_id="a", agent_type="x") == {}
-        await watch.stop()
-        await bridge.wait_for_stop()
-        answer = await call(hooks, "PreToolUse", **CALL)
-        assert answer["continue_"] is False
-        assert answer["hookSpecificOutput"]["permissionDecision"] == "deny"
-    assert await call(hooks, "PostToolUse", **CALL, tool_response="late") == {"continue_": False, "stopReason": STOPPED}
-    assert await watch.kinds() == [
-        "session_start", "message", "pre_tool", "post_tool", "subagent_start", "subagent_stop", "pre_tool",
-        "post_tool", "session_stop",
-    ]  # fmt: skip
-
-
-async def test_a_hook_that_can_not_be_reported_still_denies_after_a_stop(
-    watch: Watch, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with AgentBridge(session_id="s", redis_url=watch.url) as bridge:
-        hooks = bridge_hooks(bridge)
-        await watch.stop()
-        await bridge.wait_for_stop()
-        answer = await call(hooks, "UserPromptSubmit")
-    assert answer["decision"] == "block"
-    assert "could not be reported" in caplog.text
 
 
 def test_without_the_sdk_the_import_says_what_to_install() -> None:

@@ -48,7 +48,7 @@ def answered(tool_use_id: str, content: str | list[dict[str, Any]] | None, *, is
 
 
 def result(**more: Any) -> ResultMessage:
-    given = {
+    given: dict[str, Any] = {
         "subtype": "success", "duration_ms": 5, "duration_api_ms": 4, "is_error": False, "num_turns": 1,
         "session_id": "c",
     }  # fmt: skip

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from agent_bus.connection import connect, connect_threaded
 from agent_bus.documents import Documents, NewDocument, new_document_id
 from agent_bus.keys import Keys
 from tests.processes import RedisServer
+from tests.unit.agent_bus.conftest import Driver
 from workers import jobs
 
 
@@ -45,6 +47,22 @@ def test_the_index_is_rebuilt_and_what_was_wrong_is_told(
         jobs.rebuild_index()
     assert database.zcard(keys.documents) == 1
     assert "1 entries" in caplog.text
+
+
+@pytest.mark.parametrize(("after", "status"), [("3600", b"finished"), ("1e10", b"running")])
+def test_runs_are_lost_after_what_the_settings_say(
+    database: ThreadRedis, keys: Keys, monkeypatch: pytest.MonkeyPatch, after: str, status: bytes
+) -> None:
+    async def begin() -> None:
+        redis = connect(os.environ["REDIS_URL"], name="test")
+        await Driver(Bus(redis, keys)).post("session_start")
+        await redis.aclose()
+
+    asyncio.run(begin())
+    database.hset(keys.session("s"), "modified_at", "2026-01-24T10:00:00.000000+00:00")
+    monkeypatch.setenv("AGENT_ORCHESTRATOR_LOST_AFTER_SECONDS", after)
+    jobs.end_lost_runs()
+    assert database.hget(keys.session("s"), "status") == status
 
 
 def test_orphaned_blobs_are_looked_for_where_the_settings_say(database: ThreadRedis, tmp_path: Path) -> None:
