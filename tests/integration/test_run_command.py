@@ -55,11 +55,11 @@ class Runs:
         self._met: set[ProcessIdentity] = set()
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, session_id: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, session_id: str, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", "agent_bridge.cli", "run", "--session-id", session_id,
              "--redis-url", self.redis_url, *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         self._processes.append(process)
         return process
@@ -141,6 +141,44 @@ def test_an_orderly_command_is_stopped_with_its_own_exit_code(coordinator: httpx
     assert coordinator.post("/sessions/s-orderly/stop").json()["status"] == "stopped"
     assert process.wait(DEADLINE_SECONDS) == 5
     assert events(coordinator, "s-orderly")[-1]["exit_code"] == 5
+
+
+@pytest.mark.parametrize(
+    ("ignored", "signals"),
+    [("", ["SIGINT"]), ("INT", ["SIGINT", "SIGTERM"]), ("INT TERM", ["SIGINT", "SIGTERM", "SIGKILL"])],
+)
+def test_the_last_event_says_which_signals_it_took(
+    coordinator: httpx.Client, runs: Runs, ignored: str, signals: list[str]
+) -> None:
+    trap = f"trap '' {ignored}; " if ignored else ""
+    stages = ("--interrupt-seconds", "0.3", "--terminate-seconds", "0.3")
+    process = runs.start("s-traps", *stages, "--", "sh", "-c", f"{trap}touch {runs.folder}/root-$$; sleep {LIFETIME}")
+    runs.meet("root")
+    wait_until(lambda: connected(coordinator, "s-traps"), "the bridge to be connected")
+    assert coordinator.post("/sessions/s-traps/stop").json()["status"] == "stopped"
+    assert process.wait(DEADLINE_SECONDS) is not None
+    last = events(coordinator, "s-traps")[-1]
+    assert (last["signals"], last["survivors"]) == (signals, [])
+    assert runs.alive() == []
+
+
+def test_a_command_that_writes_megabytes_a_second_is_stopped_and_what_is_not_shown_is_counted(
+    coordinator: httpx.Client, runs: Runs
+) -> None:
+    flood = f"touch {runs.folder}/root-$$; exec yes {'0123456789' * 20}"
+    process = runs.start("s-flood", "--capture", "--", "sh", "-c", flood, stdout=subprocess.DEVNULL)
+    runs.meet("root")
+
+    def dropped() -> int:
+        told = coordinator.get("/events/s-flood")
+        found = told.json()["events"] if told.status_code == 200 else []
+        return sum(event["dropped_bytes"] for event in found if event["event_type"] == "output_dropped")
+
+    wait_until(lambda: dropped() > 10_000_000, "ten megabytes that were not shown")
+    answer = coordinator.post("/sessions/s-flood/stop").json()
+    assert (answer["success"], answer["status"]) == (True, "stopped")
+    assert process.wait(DEADLINE_SECONDS) == 128 + signal.SIGINT
+    assert runs.alive() == []
 
 
 def test_a_command_that_ends_by_itself_is_a_finished_session(coordinator: httpx.Client, runs: Runs) -> None:

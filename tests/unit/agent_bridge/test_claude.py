@@ -250,7 +250,9 @@ def watch(real_bus: Bus, redis_server: RedisServer, monkeypatch: pytest.MonkeyPa
 @contextmanager
 def child(program: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A process in the place of the program's."""
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True) as process:
+    arguments = [sys.executable, "-c", program]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, start_new_session=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"
@@ -538,13 +540,37 @@ async def test_a_stop_cuts_off_prompts_that_are_still_being_made(watch: Watch) -
             await sending
 
 
+async def test_after_a_stop_no_prompt_of_the_connections_stream_is_sent(watch: Watch) -> None:
+    go_on, asked = asyncio.Event(), asyncio.Event()
+
+    async def prompts() -> AsyncIterator[Json]:
+        yield {"type": "user", "message": {"content": "a"}}
+        await go_on.wait()
+        asked.set()
+        yield {"type": "user", "message": {"content": "b"}}
+
+    program = Program(silent=("interrupt",))
+    client = watch.client(program, interrupt_seconds=DEADLINE_SECONDS)
+    await client.connect(prompts())
+    await eventually(lambda: program.prompts == ["a"], "the first prompt")
+    await watch.stop(client)
+    go_on.set()
+    await asked.wait()
+    program.exit()
+    await watch.until_status("stopped")
+    await client.disconnect()
+    assert program.prompts == ["a"]
+    assert await watch.kinds() == ["session_start", "message", "session_stop"]
+
+
 async def test_what_a_transport_could_not_close_leaves_the_stop_unconfirmed(watch: Watch) -> None:
     program = Program()
     program.closes = False
     async with watch.client(program, lease_seconds=0.3) as client:
+        reading = asyncio.create_task(collect(client.receive_messages(), []))
         await watch.stop(client)
         with pytest.raises(SessionStopped):
-            await client.query("more")
+            await asyncio.wait_for(reading, DEADLINE_SECONDS)
         assert (await watch.told())[-1]["event_type"] == "stop_incomplete"
         await watch.until(lambda: _lapsed(watch))
     session = await watch.session()
@@ -564,14 +590,16 @@ async def test_work_that_the_user_runs_under_the_bridge_does_not_confirm_the_sto
         await watch.stop(client)
         with pytest.raises(SessionStopped):
             await working
-        assert (await watch.session())["status"] == "running"
         program.exit()
         await watch.until_status("stopped")
+    # What only the client says, and with its confirmation.
+    assert (await watch.told())[-1]["survivors"] == []
 
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
 )
+PATIENT = "import sys; print('ready', flush=True); sys.stdin.read()"
 PARENT = (
     "import subprocess, time; subprocess.Popen(['sleep', '600'], start_new_session=True); "
     "print('ready', flush=True); time.sleep(600)"
@@ -588,6 +616,22 @@ async def test_a_stop_ends_what_is_left_of_the_programs_processes_before_it_is_c
                 await client.query("more")
             assert process.poll() is not None
             assert (await watch.session())["stop_confirmed"] is True
+
+
+async def test_a_program_that_ends_when_it_is_disconnected_is_not_signalled(watch: Watch) -> None:
+    class Graceful(Program):
+        async def close(self) -> None:
+            assert process.stdin is not None
+            process.stdin.close()
+            await asyncio.to_thread(process.wait)
+            await super().close()
+
+    with child(PATIENT) as process:
+        async with watch.client(Graceful(pid=process.pid), exit_seconds=DEADLINE_SECONDS) as client:
+            await watch.stop(client)
+            with pytest.raises(SessionStopped):
+                await client.query("more")
+        assert process.returncode == 0
 
 
 async def test_what_can_not_be_ended_is_named_and_leaves_the_stop_unconfirmed(
