@@ -11,7 +11,8 @@
 --                   used · 'used': tools have ended · 'end' of the turn · 'exit' of the program · 'other'
 -- ARGV[6] prompt id of the turn, or ''
 -- ARGV[7] tools     ids of tool uses, each followed by a space
--- ARGV[8] timestamp of the events, ARGV[9] the same in µs, ARGV[10] session name, ARGV[11] project dir, ARGV[12] agent
+-- ARGV[8] timestamp of the events, ARGV[9] the same in µs
+-- ARGV[10] a name for a session that has none, ARGV[11] project dir, ARGV[12] agent
 -- ARGV[13] the event that begins a run, ARGV[14] the one that ends it, ARGV[15] the one that ends a stopped run
 -- ARGV[16] on: the events to keep. All are JSON without opening brace and id.
 -- Returns {'go' or 'halt', run}. 'halt': somebody wants the run to end, and the program is to be told so.
@@ -53,7 +54,8 @@ if began then
   s.started = '1'
   stopping = false
 end
-local changed = describe(s, name, project_dir, agent_name) or s.via ~= 'hooks'
+-- A name that it has already is not replaced by the next prompt's.
+local changed = describe(s, s.session_name == id and name or '', project_dir, agent_name) or s.via ~= 'hooks'
 s.via = 'hooks'
 touch(s)
 

@@ -22,6 +22,8 @@ from api.errors import explain
 AGENT_NAME = "claude-code"
 STOP_REASON = "Stopped by a person in agent-orchestrator; a new prompt goes on"
 
+TITLE_LENGTH = 80
+
 # What the program tells itself, in the form of a prompt, when something that it left running has ended.
 _WAKE = "<task-notification>"
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -101,19 +103,29 @@ class Hook:
 
     def _report(self) -> HookReport:
         starts = self.kind == "start"
-        start = self._rest() if starts else {"source": _snake_case(self._name)}
+        more = self._rest() if starts else {"source": _snake_case(self._name)}
+        described = {"project_dir": self._text("cwd") or None, "agent_name": self._agent_name}
+        start = self._event("session_start", {**more, **described})
         uses = (self._text("tool_use_id"), *self._batch())
         return HookReport(
             session_id=self._session_id,
             kind=self.kind,
             events=[] if starts else list(self._events()),
-            start=self._event("session_start", start),
+            start=start._replace(session_name=self._title()),
             finish=self._event("session_stop", {"reason": self._why_it_ended()}),
             stopped=self._event("session_stop", {"reason": "stopped"}),
             # A subagent in the background may belong to an earlier prompt than the one that the program is at.
             prompt_id="" if self._text("agent_id") else _token(self._text("prompt_id")),
             tool_use_ids=[use for use in map(_token, uses) if use],
         )
+
+    def _title(self) -> str:
+        """What a session without a name is called: what the environment says, else what it is first told."""
+        if self.kind != "prompt" or self._session_name != self._session_id:
+            return self._session_name
+        lines = [line.strip() for line in self._text("prompt").replace("\x00", "").splitlines()]
+        first = next((line for line in lines if line), self._session_id)
+        return first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1].rstrip()}…"
 
     def _why_it_ended(self) -> str:
         if self._name == "Stop":
@@ -165,8 +177,6 @@ class Hook:
             "session_id": self._session_id,
             "session_name": self._session_name,
             "timestamp": self._timestamp,
-            "project_dir": self._text("cwd") or None,
-            "agent_name": self._agent_name,
         }
         for said in (fields, {name: _shortened(name, value) for name, value in fields.items()}):
             try:

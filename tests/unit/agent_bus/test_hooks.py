@@ -65,6 +65,21 @@ async def test_the_next_prompt_begins_the_next_run(program: Program) -> None:
     assert await program.history() == ["session_start", "prompt_hook", "end_hook", "session_stop"] * 2
 
 
+async def test_the_first_prompt_names_the_session_and_a_person_may_name_it_otherwise(
+    program: Program, driver: Driver
+) -> None:
+    async def prompt(title: str) -> str:
+        start = record("session_start", session_name=title)
+        closing = record("session_stop"), record("session_stop")
+        await program.hooks.report(HookReport("s", "prompt", [], start, *closing))
+        return str((await program.session())["session_name"])
+
+    assert await prompt("Fix the tests") == "Fix the tests"
+    assert await prompt("And the docs") == "Fix the tests"
+    await driver.sessions.patch("s", {"session_name": "Mine"})
+    assert await prompt("More") == "Mine"
+
+
 async def test_a_prompt_that_is_typed_into_a_run_belongs_to_it(program: Program) -> None:
     await program.asks("prompt")
     run = (await program.session())["run"]

@@ -42,9 +42,8 @@ def test_a_prompt_is_a_users_message() -> None:
     assert (event["event_type"], event["role"], event["content"]) == (
         "message", "user", [{"type": "text", "text": "do it"}],
     )  # fmt: skip
-    assert (event["session_id"], event["session_name"], event["project_dir"], event["agent_name"]) == (
-        "c1", "c1", "/src/app", "claude-code",
-    )  # fmt: skip
+    assert (event["session_id"], event["session_name"]) == ("c1", "c1")
+    assert said.report.start.description()[2:] == ("do it", "/src/app", "claude-code")
 
 
 def test_what_the_program_tells_itself_is_not_a_persons_prompt() -> None:
@@ -160,9 +159,29 @@ def test_a_subagents_prompt_does_not_stand_for_the_programs() -> None:
 def test_the_programs_environment_names_the_session_and_the_agent() -> None:
     body = json.dumps({**COMMON, "hook_event_name": "Notification"}).encode()
     event = only(Hook(body, session_name="Nightly", agent_name="reviewer", max_event_bytes=LIMIT))
-    assert (event["session_name"], event["agent_name"]) == ("Nightly", "reviewer")
+    assert event["session_name"] == "Nightly"
     long = only(Hook(body, session_name="x\x00" * NAME_LENGTH, max_event_bytes=LIMIT))
     assert set(long["session_name"]) == {"x"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "title"),
+    [
+        ("do it", "do it"),
+        ("\n\n  Fix the tests \nand more", "Fix the tests"),
+        ("x" * 200, "x" * 79 + "…"),
+        ("", "c1"),
+        ("\x00", "c1"),
+    ],
+)
+def test_a_session_without_a_name_is_called_by_what_it_is_first_told(prompt: str, title: str) -> None:
+    assert hook("UserPromptSubmit", prompt=prompt).report.start.session_name == title
+
+
+def test_a_name_from_the_environment_comes_before_the_prompt() -> None:
+    body = json.dumps({**COMMON, "hook_event_name": "UserPromptSubmit", "prompt": "p"}).encode()
+    said = Hook(body, session_name="Nightly", agent_name="reviewer", max_event_bytes=LIMIT)
+    assert said.report.start.description()[2:] == ("Nightly", "/src/app", "reviewer")
 
 
 def test_before_a_tool_the_order_to_stop_denies_it_too() -> None:
