@@ -57,6 +57,16 @@ def identify(pid: int) -> ProcessIdentity | None:
     return row.identity if row else None
 
 
+def ignores(pid: int, number: int) -> bool:
+    """Whether the process of that number will never hear of a signal; False where that can't be seen."""
+    try:
+        status = (_PROC / str(pid) / "status").read_bytes()
+    except OSError:
+        return False
+    mask = next((line.split()[1] for line in status.splitlines() if line.startswith(b"SigIgn:")), b"0")
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def named(rows: Iterable[ProcessRow]) -> list[dict[str, Any]]:
     """Processes as an event tells of them."""
     return [{"pid": row.pid, "name": row.name} for row in rows]

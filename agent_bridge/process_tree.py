@@ -18,7 +18,15 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent_bridge.process_table import ProcessIdentity, ProcessRow, identify, look_up, own_children, read_table
+from agent_bridge.process_table import (
+    ProcessIdentity,
+    ProcessRow,
+    identify,
+    ignores,
+    look_up,
+    own_children,
+    read_table,
+)
 
 # prctl(2).
 _PR_SET_CHILD_SUBREAPER = 36
@@ -173,6 +181,7 @@ class ProcessTree:
         self._outsiders = frozenset(outsiders)
         self._known = frozenset({root})
         self._dead: frozenset[ProcessIdentity] = frozenset()
+        self._deaf: frozenset[ProcessIdentity] = frozenset()
         row = look_up(root.pid)
         session = row.session if row and row.identity == root else os.getsid(0)
         # A session that the tree did not make holds others too.
@@ -211,6 +220,8 @@ class ProcessTree:
         """Signals everyone who is alive; returns whether there was anyone. One who is suspended is woken to hear it."""
         killed = number == signal.SIGKILL and self._adopting and self._kill_children()
         alive = self.look()
+        # Looked at before: in order to end well, a program may ignore the signal from when it hears it.
+        self._deaf = frozenset(row.identity for row in alive if ignores(row.pid, number))
         struck: set[int] = set()
         for row in alive:
             if number == signal.SIGKILL and row.group not in struck and self._kill_group(row):
@@ -244,17 +255,24 @@ class ProcessTree:
             return False
         return now.group == row.group
 
+    def _is_in_vain(self) -> bool:
+        """Whether all who are alive ignored the last signal when it came. One who came since may be tidying up."""
+        alive = self.look()
+        return bool(alive) and self._deaf.issuperset(row.identity for row in alive)
+
     async def end(self, escalation: Escalation) -> TreeEnded:
         """Ends everyone, and returns when nobody is left or the last stage is over.
 
         Of a gentler stage each process hears once, when it begins: what a program starts in order to end well is left
-        to do its work. SIGKILL is repeated for whoever is found.
+        to do its work. Who ignores a signal, as a shell's background jobs do SIGINT, is not given time to end of it.
+        SIGKILL is repeated for whoever is found.
         """
         used: list[signal.Signals] = []
         pause = _FIRST_PAUSE
         while (due := escalation.due(time.monotonic())) is not None:
             if due in used and due != signal.SIGKILL:
-                await asyncio.to_thread(self.look)
+                if await asyncio.to_thread(self._is_in_vain):
+                    escalation.hurry()
             elif await asyncio.to_thread(self.send, due) and due not in used:
                 used.append(due)
                 pause = _FIRST_PAUSE

@@ -141,7 +141,13 @@ class _Handler(BaseHTTPRequestHandler):
             "cache_read_input_tokens": CACHE_READ_TOKENS,
             "output_tokens": 1,
         }
-        head = {"id": f"msg_{next(self._ids)}", "type": "message", "role": "assistant", "model": model, "content": []}
+        head: dict[str, Any] = {
+            "id": f"msg_{next(self._ids)}",
+            "type": "message",
+            "role": "assistant",
+            "model": model,
+            "content": [],
+        }
         self._tell("message_start", message={**head, "stop_reason": None, "stop_sequence": None, "usage": usage})
         for index, block in enumerate(turn):
             if isinstance(block, Say):
@@ -154,8 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._tell("content_block_delta", index=index, delta=delta)
             self._tell("content_block_stop", index=index)
         reason = "tool_use" if any(isinstance(block, Use) for block in turn) else "end_turn"
-        delta = {"stop_reason": reason, "stop_sequence": None}
-        self._tell("message_delta", delta=delta, usage={"output_tokens": OUTPUT_TOKENS})
+        end = {"stop_reason": reason, "stop_sequence": None}
+        self._tell("message_delta", delta=end, usage={"output_tokens": OUTPUT_TOKENS})
         self._tell("message_stop")
 
     def _tell_text(self, index: int, block: Say) -> None:

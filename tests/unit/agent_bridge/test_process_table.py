@@ -3,14 +3,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from agent_bridge import process_table
-from agent_bridge.process_table import identify, look_up, read_table
+from agent_bridge.process_table import identify, ignores, look_up, read_table
 from tests.processes import wait_until
 
 LIFETIME = 120
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="seen in /proc only")
 
 
 @pytest.fixture
@@ -89,3 +91,30 @@ def test_psutil_tells_the_same_where_there_is_no_proc(
     wait_until(lambda: (row := look_up(child.pid)) and row.dead, "the child to be dead")
     child.wait()
     assert look_up(child.pid) is None
+
+
+@linux_only
+@pytest.mark.parametrize(("ignored", "expected"), [("INT", True), ("TERM", False), ("", False)])
+def test_it_is_seen_which_signals_a_process_will_never_hear(tmp_path: Path, ignored: str, expected: bool) -> None:
+    trap = f"trap '' {ignored}; " if ignored else ""
+    with subprocess.Popen(["sh", "-c", f"{trap}touch {tmp_path}/ready; exec sleep {LIFETIME}"]) as process:
+        try:
+            wait_until((tmp_path / "ready").exists, "the shell")
+            assert ignores(process.pid, signal.SIGINT) is expected
+        finally:
+            process.kill()
+
+
+def test_of_a_process_that_is_gone_nothing_is_seen(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    child.wait()
+    assert not ignores(child.pid, signal.SIGINT)
+
+
+@linux_only
+@pytest.mark.parametrize(("end", "code"), [("exit 3", 3), ("kill -9 $$", -9)])
+def test_it_is_seen_how_one_ended_that_nobody_has_reaped(end: str, code: int) -> None:
+    with subprocess.Popen(["sh", "-c", end]) as process:
+        row = wait_until(lambda: (row := look_up(process.pid)) and row.dead and row, "its end")
+        assert row.wait_status is not None
+        assert os.waitstatus_to_exitcode(row.wait_status) == code

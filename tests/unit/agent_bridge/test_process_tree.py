@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import os
 import signal
@@ -19,7 +20,7 @@ from agent_bridge.process_tree import (
     end_tree,
     members,
 )
-from tests.processes import wait_until
+from tests.processes import DEADLINE_SECONDS, wait_until
 
 SECONDS = 20.0
 # Long enough to be noticed where it should not be waited for, short enough where it must.
@@ -237,6 +238,27 @@ class TestEnding:
         ended = await end_tree(root, interrupt_seconds=SHORT, terminate_seconds=SHORT, kill_seconds=SECONDS)
         assert (ended.survivors, ended.signals) == ((), (signal.SIGINT, signal.SIGTERM, signal.SIGKILL))
         assert nest.started[0].wait(SECONDS) == -signal.SIGKILL
+
+    async def test_who_ignores_a_signal_is_not_given_time_to_end_of_it(self, nest: Nest) -> None:
+        ignoring = "[signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTERM)]; note('{}'); rest()"
+        root = nest.start(f"if not os.fork(): {ignoring.format('child')}\n{ignoring.format('root')}")
+        nest.await_notes("child", "root")
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            ended = await end_tree(root, interrupt_seconds=3600, terminate_seconds=3600)
+        assert (ended.survivors, ended.signals) == ((), (signal.SIGINT, signal.SIGTERM, signal.SIGKILL))
+
+    async def test_one_that_ignores_the_signal_from_when_it_heard_it_is_left_to_end_well(self, nest: Nest) -> None:
+        root = nest.start("""
+def tidy(*_):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    time.sleep(0.5)
+    os._exit(7)
+signal.signal(signal.SIGINT, tidy); note("ready"); rest()
+""")
+        nest.await_notes("ready")
+        ended = await end_tree(root, interrupt_seconds=SECONDS)
+        assert ended.signals == (signal.SIGINT,)
+        assert nest.started[0].wait(SECONDS) == 7
 
     async def test_one_that_is_suspended_is_woken_to_end_well(self, nest: Nest) -> None:
         root = nest.start("signal.signal(signal.SIGTERM, lambda *_: os._exit(3)); note('ready'); rest()")
