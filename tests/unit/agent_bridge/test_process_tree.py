@@ -242,7 +242,8 @@ class TestEnding:
     async def test_who_ignores_a_signal_is_not_given_time_to_end_of_it(self, nest: Nest) -> None:
         ignoring = "[signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTERM)]; note('{}'); rest()"
         root = nest.start(f"if not os.fork(): {ignoring.format('child')}\n{ignoring.format('root')}")
-        nest.await_notes("child", "root")
+        nest.await_notes("child")
+        nest.await_notes("root")
         async with asyncio.timeout(DEADLINE_SECONDS):
             ended = await end_tree(root, interrupt_seconds=3600, terminate_seconds=3600)
         assert (ended.survivors, ended.signals) == ((), (signal.SIGINT, signal.SIGTERM, signal.SIGKILL))
