@@ -25,7 +25,7 @@ LOCKING := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up install dev test lint format peers bench bench-quick lock clean
+.PHONY: help up install dev test lint format peers bench bench-quick bench-agents lock clean
 
 help:
 	@echo 'make up       run the system here until Ctrl-C; ARGS="--port 9000 --workers 2" go to agent-orchestrator up'
@@ -34,6 +34,7 @@ help:
 	@echo 'make lint     check style and types'
 	@echo 'make format   bring the code into style'
 	@echo 'make bench    measure everything side by side with other ways, in a quarter of an hour; bench-quick in two minutes'
+	@echo 'make bench-agents  measure from pressing Stop to the end, for each way in'
 	@echo 'make lock     write down anew which versions are installed'
 	@echo 'make clean    remove $(VENV) and $(PEERS); data is left alone'
 
@@ -64,6 +65,9 @@ bench: $(INSTALLED_DEV) peers
 
 bench-quick: $(INSTALLED_DEV) peers
 	$(BIN)/python -m bench --quick $(ARGS)
+
+bench-agents: $(INSTALLED_DEV)
+	$(BIN)/python -m bench.stop_agents $(ARGS)
 
 # Versions and hashes of everything, without where they come from; to be run after a change of dependencies.
 lock: $(INSTALLED_DEV)

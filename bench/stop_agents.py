@@ -50,16 +50,13 @@ class Place:
         return {MARK: self.session_id}
 
     def processes(self) -> bool:
-        """Whether anything of the agent is alive; its watcher is none of it."""
+        """Whether anything of the agent is alive; what watches or runs it is none of it."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 environment = process.environ()
                 ours = self.session_id in (environment.get(MARK), environment.get(BRIDGED))
-                if (
-                    ours
-                    and process.status() != psutil.STATUS_ZOMBIE
-                    and "agent_bridge.watcher" not in process.cmdline()
-                ):
+                our_own = any(argument.startswith("agent_bridge.") for argument in process.cmdline())
+                if ours and not our_own and process.status() != psutil.STATUS_ZOMBIE:
                     return True
         return False
 
