@@ -33,6 +33,8 @@ Browsers = tuple[Browser, Browser]
 
 # Prompts, which tell the model's scripts apart.
 FIRST, AGAIN, SUBAGENT = "the first program's prompt", "the second program's prompt", "a subagent's prompt"
+# The message and the text begin with an event each; then come the words.
+SOME_WORDS = 6
 # The program refuses a command that only sleeps, unless it is one for the background.
 LONG = "echo started; sleep 600"
 
@@ -136,7 +138,7 @@ async def test_a_stop_while_it_answers_cuts_the_answer_off_ends_the_program_and_
 ) -> None:
     with agents(session_id, redis_server.url, workspace, first=[[Say("word ", endless=True)]]) as started:
         with started.start("leave", FIRST) as agent:
-            await until(lambda: "StreamEvent" in agent.output, "the answer to begin", agent)
+            await until(lambda: agent.output.count("StreamEvent") >= SOME_WORDS, "the answer to begin", agent)
             last = await stop_and_see(started, http, browsers)
             assert last["terminal_reason"] == "aborted_streaming"
             assert await asyncio.to_thread(agent.popen.wait, DEADLINE_SECONDS) == STOPPED
@@ -236,7 +238,7 @@ async def test_a_prompt_that_waits_for_its_turn_when_the_stop_comes_gets_none(
     script: list[Turn] = [[Say("word ", endless=True)]]
     with agents(session_id, redis_server.url, workspace, first=script) as started:
         with started.start("hurry", FIRST, "wait for it") as agent:
-            await until(lambda: "StreamEvent" in agent.output, "the answer to begin", agent)
+            await until(lambda: agent.output.count("StreamEvent") >= SOME_WORDS, "the answer to begin", agent)
             await stop_and_see(started, http, browsers)
         assert len(started.asked) == 1
 

@@ -31,7 +31,7 @@ from agent_bridge import SessionStopped
 from agent_bridge.claude import BridgedClaudeClient
 from agent_bridge.claude_reports import STOPPED, UNANSWERED
 from agent_bridge.claude_stream import MAX_BACKLOG
-from agent_bridge.process_tree import ProcessTree
+from agent_bridge.process_tree import Escalation, ProcessTree, TreeEnded
 from agent_bus.bus import Bus
 from agent_bus.connection import connect
 from agent_bus.events import Events
@@ -618,7 +618,16 @@ async def test_a_stop_ends_what_is_left_of_the_programs_processes_before_it_is_c
             assert (await watch.session())["stop_confirmed"] is True
 
 
-async def test_a_program_that_ends_when_it_is_disconnected_is_not_signalled(watch: Watch) -> None:
+async def test_a_program_has_ended_of_its_disconnection_before_others_are_looked_for(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = []
+    end_tree = ProcessTree.end
+
+    async def noting(tree: ProcessTree, escalation: Escalation) -> TreeEnded:
+        codes.append(process.poll())
+        return await end_tree(tree, escalation)
+
     class Graceful(Program):
         async def close(self) -> None:
             assert process.stdin is not None
@@ -626,12 +635,13 @@ async def test_a_program_that_ends_when_it_is_disconnected_is_not_signalled(watc
             await asyncio.to_thread(process.wait)
             await super().close()
 
+    monkeypatch.setattr(ProcessTree, "end", noting)
     with child(PATIENT) as process:
         async with watch.client(Graceful(pid=process.pid), exit_seconds=DEADLINE_SECONDS) as client:
             await watch.stop(client)
             with pytest.raises(SessionStopped):
                 await client.query("more")
-        assert process.returncode == 0
+    assert codes == [0]
 
 
 async def test_what_can_not_be_ended_is_named_and_leaves_the_stop_unconfirmed(
