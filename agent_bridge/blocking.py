@@ -76,7 +76,7 @@ class BlockingAgentBridge(Reporting):
             logger.exception("the on_stop handler of session %s failed", self.session_id)
             return
         if self._link is not None:
-            self._link.acknowledge(self._how_it_ended(None).event)
+            self._acknowledge(self._link)
 
     def wait_for_stop(self, seconds: float | None = None) -> StopCommand | None:
         """Waits for a stop and returns it; None if none has come in time."""

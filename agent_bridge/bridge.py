@@ -107,7 +107,7 @@ class AgentBridge(Reporting):
             not handled and self._handler is not None and (self._handling is None or not self._handling.done())
         )
         if self._link is not None and not handler_busy and not self._running:
-            self._link.acknowledge(self._how_it_ended(None).event)
+            self._acknowledge(self._link)
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine that a stop cancels. Returns its result; raises SessionStopped once it has been stopped."""

@@ -98,7 +98,7 @@ class _Bridge(AgentBridge):
     def confirm(self) -> None:
         """Confirms the stop; from any thread."""
         if self._link is not None:
-            self._link.acknowledge(self._how_it_ended(None).event)
+            self._acknowledge(self._link)
 
 
 class BridgedClaudeClient(ClaudeSDKClient):

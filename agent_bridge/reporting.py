@@ -121,6 +121,12 @@ class Reporting:
         self._ending = {**fields, "exit_code": exit_code, "reason": reason}
         self._has_ceased = ceased
 
+    def _acknowledge(self, link: Link) -> None:
+        """Says that the agent has ceased as it was told to, unless it was reported that something of it has not."""
+        ending = self._how_it_ended(None)
+        if ending.ceased:
+            link.acknowledge(ending.event)
+
     def _how_it_ended(self, error: BaseException | None) -> Ending:
         """The session's last event. A stop explains the end whatever else came of it."""
         if self._command is not None:

@@ -212,6 +212,20 @@ async def test_what_could_not_be_ended_leaves_the_stop_unconfirmed(watch: Watch)
     assert (session["status"], session["stop_confirmed"]) == ("stopped", False)
 
 
+async def test_a_handler_that_reports_what_has_not_ceased_does_not_confirm_by_returning(watch: Watch) -> None:
+    async with watch.bridge(lease_seconds=0.3) as bridge:
+
+        def leave_something(_: StopCommand) -> None:
+            bridge.report_end(reason="stopped", ceased=False, survivors=[1])
+
+        bridge.on_stop(leave_something)
+        await watch.stop()
+        await bridge.wait_for_stop()
+    told = await watch.last_event()
+    assert (told["event_type"], told["survivors"]) == ("stop_incomplete", [1])
+    assert (await watch.session())["stop_confirmed"] is False
+
+
 async def test_an_agent_without_redis_goes_on_and_leaves(caplog: pytest.LogCaptureFixture) -> None:
     async with AgentBridge(session_id="s", redis_url=f"redis://127.0.0.1:{free_port()}/0") as bridge:
         assert await bridge.message("assistant", "said to nobody")
