@@ -213,14 +213,16 @@ async def test_what_could_not_be_ended_leaves_the_stop_unconfirmed(watch: Watch)
 
 
 async def test_a_handler_that_reports_what_has_not_ceased_does_not_confirm_by_returning(watch: Watch) -> None:
+    called = asyncio.Event()
     async with watch.bridge(lease_seconds=0.3) as bridge:
 
         def leave_something(_: StopCommand) -> None:
             bridge.report_end(reason="stopped", ceased=False, survivors=[1])
+            called.set()
 
         bridge.on_stop(leave_something)
         await watch.stop()
-        await bridge.wait_for_stop()
+        await asyncio.wait_for(called.wait(), DEADLINE_SECONDS)
     told = await watch.last_event()
     assert (told["event_type"], told["survivors"]) == ("stop_incomplete", [1])
     assert (await watch.session())["stop_confirmed"] is False
