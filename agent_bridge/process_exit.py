@@ -6,7 +6,7 @@ import fcntl
 import os
 import struct
 
-from agent_bridge.process_table import ProcessIdentity, look_up
+from agent_bridge.process_table import ProcessIdentity, identify, look_up
 
 # ioctl(2) on a pidfd, from linux/pidfd.h: PIDFD_GET_INFO = _IOWR(0xFF, 11, struct pidfd_info), since Linux 6.13. How
 # the process ended, since 6.15, is asked for and answered by a bit of the mask.
@@ -27,8 +27,8 @@ class ProcessEnd:
             # Gone already, or a kernel or a sandbox without the call: then one looks.
             with contextlib.suppress(OSError):
                 self._handle = os.pidfd_open(process.pid)
-        if self._handle is not None and not self._is_there():
-            # The number was another's by then.
+        if self._handle is not None and identify(process.pid) != process:
+            # The number was another's by then, or is nobody's: nothing says that it was ours when we opened it.
             self._close()
 
     def __enter__(self) -> "ProcessEnd":

@@ -8,13 +8,15 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import click
 
-from agent_bridge.process_table import identify
-from agent_bridge.watch_folder import watch_folder
+from agent_bridge.process_table import ProcessIdentity, look_up
+from agent_bridge.watch_folder import open_log, tidy, watch_folder
+from agent_bus import timestamps
 from agent_bus.discovery import PROJECT_DIR_VARIABLE, find_redis_url
+from agent_bus.identifiers import NAME_LENGTH, check_session_id
 
 PID_VARIABLE = "CLAUDE_PID"
 BRIDGED_VARIABLE = "AGENT_BRIDGE_SESSION"
@@ -28,7 +30,8 @@ _SECONDS = click.FloatRange(min=0)
 class WatchOrder:
     """What a watcher is told: whom to watch, for which session, where to report, and how long a stop's stages last.
 
-    started: the program's start, as `process_table` counts. skip_bytes: how long the transcript was at that time.
+    started: the program's start, as `process_table` counts. skip_bytes: how long the transcript was when the order was
+    given. since: when that was.
     """
 
     pid: int
@@ -39,6 +42,7 @@ class WatchOrder:
     project_dir: str
     transcript: str
     skip_bytes: int
+    since: str
     redis_url: str
     hook_seconds: float = 1.0
     interrupt_seconds: float = 5.0
@@ -47,9 +51,12 @@ class WatchOrder:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `as_json` wrote."""
+        """Reads what `as_json` wrote. Raises ValueError for anything else, such as a part of it."""
         said = json.loads(text)
-        return cls(**{field.name: said[field.name] for field in fields(cls)})
+        try:
+            return cls(**{field.name: said[field.name] for field in fields(cls)})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not the order of a watcher: {error!r}") from error
 
     def as_json(self) -> str:
         """For the watcher's standard input: arguments can be read by everybody on the machine."""
@@ -80,10 +87,17 @@ def claude_code(redis_url: str | None, project_dir: str | None, **seconds: float
     if os.environ.get(BRIDGED_VARIABLE):
         return
     try:
-        order = _order(os.environ, sys.stdin.buffer.read(_MOST_INPUT_BYTES), redis_url, project_dir, seconds)
-        start_watcher(order)
-    except (CannotWatch, OSError) as error:
-        click.echo(f"agent-bridge watch: {error}", err=True)
+        start_watcher(_order(os.environ, _input(), redis_url, project_dir, seconds))
+    except (CannotWatch, OSError, ValueError) as error:
+        # Nobody may be listening.
+        with contextlib.suppress(OSError):
+            click.echo(f"agent-bridge watch: {error}", err=True)
+
+
+def _input() -> bytes:
+    if sys.stdin is None:
+        raise CannotWatch("standard input is closed; run this as a SessionStart hook of Claude Code")
+    return sys.stdin.buffer.read(_MOST_INPUT_BYTES)
 
 
 def _order(
@@ -93,47 +107,74 @@ def _order(
     project_dir: str | None,
     seconds: Mapping[str, float],
 ) -> WatchOrder:
+    since = timestamps.now()
     said = _hook_input(body)
-    pid = environ.get(PID_VARIABLE, "")
-    program = identify(int(pid)) if pid.isascii() and pid.isdigit() and len(pid) <= 10 else None
-    if program is None:
-        raise CannotWatch(f"{PID_VARIABLE} names no process; Claude Code 2.1.331 sets it, older versions may not")
+    program = _program(environ.get(PID_VARIABLE, ""))
     of_project = {PROJECT_DIR_VARIABLE: project_dir} if project_dir else {}
-    transcript = Path(said.get("transcript_path") or "")
-    size = 0
-    with contextlib.suppress(OSError):
-        size = transcript.stat().st_size if said.get("transcript_path") else 0
+    transcript, skip_bytes = _transcript(said.get("transcript_path", ""))
     return WatchOrder(
         pid=program.pid,
         started=program.started,
         session_id=said["session_id"],
-        session_name=environ.get(SESSION_NAME_VARIABLE) or said["session_id"],
-        agent_name=environ.get(AGENT_NAME_VARIABLE) or DEFAULT_AGENT_NAME,
+        session_name=environ.get(SESSION_NAME_VARIABLE, "")[:NAME_LENGTH] or said["session_id"],
+        agent_name=environ.get(AGENT_NAME_VARIABLE, "")[:NAME_LENGTH] or DEFAULT_AGENT_NAME,
         project_dir=said.get("cwd") or str(Path.cwd()),
-        transcript=str(transcript) if said.get("transcript_path") else "",
-        skip_bytes=size,
+        transcript=transcript,
+        skip_bytes=skip_bytes,
+        since=since,
         redis_url=find_redis_url(redis_url, {**environ, **of_project}),
         **seconds,
     )
 
 
-def _hook_input(body: bytes) -> dict[str, Any]:
+def _hook_input(body: bytes) -> dict[str, str]:
     try:
         said = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CannotWatch(f"standard input is not a hook's JSON: {error}") from error
     if not isinstance(said, dict) or not isinstance(said.get("session_id"), str):
         raise CannotWatch("standard input names no session_id; run this as a SessionStart hook of Claude Code")
+    try:
+        check_session_id(said["session_id"])
+    except ValueError as error:
+        raise CannotWatch(str(error)) from error
     return {name: value for name, value in said.items() if isinstance(value, str)}
+
+
+def _program(said: str) -> ProcessIdentity:
+    """The program that this is a hook of: what is stopped must not be another that the number happens to name."""
+    pid = int(said) if said.isascii() and said.isdigit() and len(said) <= 10 else 0
+    above = look_up(os.getppid())
+    while above is not None and above.pid != pid:
+        above = look_up(above.parent) if above.parent != above.pid else None
+    if pid == 0 or above is None:
+        raise CannotWatch(
+            f"{PID_VARIABLE} is {said[:20]!r} and names no program that started this; Claude Code 2.1.331 sets it, "
+            "older versions may not"
+        )
+    return above.identity
+
+
+def _transcript(path: str) -> tuple[str, int]:
+    """The transcript's path, '' for none, and how long it is; the program may have yet to make it."""
+    if not path:
+        return "", 0
+    try:
+        return str(Path(path).absolute()), Path(path).stat().st_size
+    except OSError:
+        return str(Path(path).absolute()), 0
+    except ValueError:
+        # No file can have such a name.
+        return "", 0
 
 
 def start_watcher(order: WatchOrder) -> int:
     """Starts the watcher in a process session of its own and returns its pid. Raises OSError."""
     # What Claude Code's children are known by must not be the watcher's.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CLAUDE")}
-    log = watch_folder() / f"{order.pid}.log"
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "ab") as output:
+    folder = watch_folder()
+    tidy(folder)
+    with os.fdopen(open_log(folder, order.pid), "ab") as output:
         watcher = subprocess.Popen(
             [sys.executable, "-m", "agent_bridge.watcher"], env=environ, cwd="/", start_new_session=True,
             stdin=subprocess.PIPE, stdout=output, stderr=output,

@@ -313,7 +313,7 @@ async def test_a_killed_program_has_finished_with_what_killed_it(
     programs[0].wait()
     await the_session(http[0], watched, status="finished", presence="none")
     closing = (await events_until(http[0], session_id, has("session_stop")))[-1]
-    assert closing["reason"] == "the program killed by SIGKILL"
+    assert closing["reason"] == "the program was killed by SIGKILL"
 
 
 async def test_subagents_are_told_by_their_ids_and_their_tokens_count(
