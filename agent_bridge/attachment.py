@@ -17,7 +17,7 @@ from agent_bridge.link import Ending, LinkSettings
 from agent_bridge.outgoing import Batch, Outgoing
 from agent_bridge.state import BridgeState
 from agent_bus.bus import Bus
-from agent_bus.commands import RENEWALS_PER_LEASE, StopCommand
+from agent_bus.commands import RENEWALS_PER_LEASE, Lease, StopCommand
 from agent_bus.connection import TIMEOUT_SECONDS, connect
 from agent_bus.event_records import EventRecord
 from agent_bus.events import Events, Producer
@@ -161,8 +161,7 @@ class Attachment:
             return
         was_superseded = state.superseded
         if state.run is None:
-            take = self._sessions.guard if self._settings.guard else self._sessions.enter
-            lease = await take(self._session_id, self._owner, self._start, lease_seconds=seconds)
+            lease = await self._take(seconds)
         else:
             lease = await self._sessions.renew(
                 self._session_id, self._owner, state.run, self._start, lease_seconds=seconds
@@ -175,6 +174,14 @@ class Attachment:
         self._on_tried(True)
         self._progress.set()
         self._wake.set()
+
+    async def _take(self, seconds: float) -> Lease:
+        if self._settings.guard:
+            resumed = self._settings.resumed
+            return await self._sessions.guard(
+                self._session_id, self._owner, self._start, resumed=resumed, lease_seconds=seconds
+            )
+        return await self._sessions.enter(self._session_id, self._owner, self._start, lease_seconds=seconds)
 
     def _tell(self, command: StopCommand | None) -> None:
         if command is not None:

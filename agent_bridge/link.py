@@ -36,6 +36,8 @@ class LinkSettings:
     close_seconds: float = CLOSE_SECONDS
     guard: bool = False
     """The runs are begun and ended by what others report; the lease alone is ours."""
+    resumed: bool = False
+    """Guarding: the program is another one than a stop that still waits was meant for."""
 
 
 @dataclass(frozen=True, slots=True)

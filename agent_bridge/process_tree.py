@@ -196,9 +196,11 @@ class ProcessTree:
             return self._look()
 
     def _look(self) -> list[ProcessRow]:
+        # Before the table is read, so that they are in it.
+        also = frozenset(self._also())
         found = members(
             read_table(),
-            known=self._known | frozenset(self._also()),
+            known=self._known | also,
             sessions=self._sessions,
             adopter=os.getpid() if self._adopting else None,
             outsiders=self._outsiders,

@@ -33,12 +33,14 @@ class Reporting:
         redis_url: str | None = None,
         lease_seconds: float = LEASE_SECONDS,
         guard: bool = False,
+        resumed: bool = False,
     ) -> None:
         """Describes the session; connects when entered.
 
         session_id: one that exists is resumed; without one a new one is made. redis_url: else `REDIS_URL`, else the
         redis-url file of the project. lease_seconds: how soon people see that the agent was killed. guard: the agent's
-        hooks begin and end its runs; entering takes the lease and begins one only where there has been none.
+        hooks begin and end its runs; entering takes the lease and begins one only where there has been none. resumed:
+        and it is another program than a stop that still waits was meant for.
         Raises ValueError for a session_id or session_name that can't be one.
         """
         own_id = check_session_id(session_id) if session_id is not None else str(uuid.uuid4())
@@ -53,6 +55,7 @@ class Reporting:
             os.environ.get(NAMESPACE_VARIABLE) or DEFAULT_NAMESPACE,
             lease_seconds,
             guard=guard,
+            resumed=resumed,
         )
         self._link: Link | None = None
         self._command: StopCommand | None = None
@@ -132,7 +135,8 @@ class Reporting:
         if self._command is not None:
             ending: dict[str, Any] = {"exit_code": None, "reason": "stopped", "command_id": self._command.command_id}
         elif error is None:
-            ending = {"exit_code": 0, "reason": None}
+            # Whoever says how it ended knows the exit code, or that nobody does.
+            ending = {"exit_code": None if self._ending else 0, "reason": None}
         elif isinstance(error, SystemExit):
             ending = _system_exit(error)
         else:

@@ -31,7 +31,7 @@ class WatchOrder:
     """What a watcher is told: whom to watch, for which session, where to report, and how long a stop's stages last.
 
     started: the program's start, as `process_table` counts. skip_bytes: how long the transcript was when the order was
-    given. since: when that was.
+    given. since: when that was. resumed: the program takes up the session of another one.
     """
 
     pid: int
@@ -44,6 +44,7 @@ class WatchOrder:
     skip_bytes: int
     since: str
     redis_url: str
+    resumed: bool = False
     hook_seconds: float = 1.0
     interrupt_seconds: float = 5.0
     terminate_seconds: float = 5.0
@@ -123,6 +124,7 @@ def _order(
         skip_bytes=skip_bytes,
         since=since,
         redis_url=find_redis_url(redis_url, {**environ, **of_project}),
+        resumed=said.get("source") == "resume",
         **seconds,
     )
 

@@ -140,6 +140,7 @@ class Watcher:
             agent_name=order.agent_name,
             redis_url=order.redis_url,
             guard=True,
+            resumed=order.resumed,
         )
         with ProcessEnd(self._program) as end:
             async with bridge:

@@ -124,13 +124,21 @@ class Sessions:
         return await self._attach("enter", session_id, owner, "", start, lease_seconds)
 
     async def guard(
-        self, session_id: str, owner: str, start: EventRecord, *, lease_seconds: float = LEASE_SECONDS
+        self,
+        session_id: str,
+        owner: str,
+        start: EventRecord,
+        *,
+        resumed: bool = False,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> Lease:
-        """Like `enter`, for a program whose runs are begun and ended by what its hooks report (see `agent_bus.hooks`).
+        """Takes the lease for a program whose runs its hooks begin and end (see `agent_bus.hooks`).
 
-        A session whose last run is over stays so; the lease then holds for the runs that will begin.
+        A run that is going goes on under it; a session whose last run is over stays so, and the lease holds for the
+        runs that will begin. resumed: the program is another one than a stop that still waits was meant for.
         """
-        return await self._attach("guard", session_id, owner, "", start, lease_seconds)
+        mode: Literal["guard", "resume"] = "resume" if resumed else "guard"
+        return await self._attach(mode, session_id, owner, "", start, lease_seconds)
 
     async def renew(
         self, session_id: str, owner: str, run: str, start: EventRecord, *, lease_seconds: float = LEASE_SECONDS
@@ -140,7 +148,7 @@ class Sessions:
 
     async def _attach(
         self,
-        mode: Literal["enter", "guard", "renew"],
+        mode: Literal["enter", "guard", "resume", "renew"],
         session_id: str,
         owner: str,
         run: str,

@@ -29,7 +29,7 @@ class ClaudeCode:
     api_url: str
 
     def __post_init__(self) -> None:
-        for folder in (self.home, self.config, self.project / ".claude"):
+        for folder in (self.home, self.config, self.runtime, self.project / ".claude"):
             folder.mkdir(parents=True, exist_ok=True)
         # What the program would ask a person about when it is run in a terminal for the first time.
         asked = {
@@ -50,6 +50,11 @@ class ClaudeCode:
         return self.root / "config"
 
     @property
+    def runtime(self) -> Path:
+        """Where watchers keep their locks and logs."""
+        return self.root / "run"
+
+    @property
     def project(self) -> Path:
         """The folder that it works in."""
         return self.root / "project"
@@ -60,6 +65,7 @@ class ClaudeCode:
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.home),
             "TERM": "xterm-256color",
+            "XDG_RUNTIME_DIR": str(self.runtime),
             "CLAUDE_CONFIG_DIR": str(self.config),
             "ANTHROPIC_BASE_URL": self.api_url,
             "ANTHROPIC_API_KEY": API_KEY,

@@ -1,9 +1,9 @@
 -- include: bus session
 -- A bridge takes, or keeps, the lease of a session's run.
 --
--- ARGV[5]  mode        'enter' begins a run, or joins one that no bridge has held yet; 'guard' does the same, but where
---                      the last run is over it takes the lease alone, for the runs that others will begin; 'renew' keeps
---                      the lease
+-- ARGV[5]  mode        'enter' begins a run, or joins one that no bridge has held yet; 'renew' keeps the lease;
+--                      'guard' takes the lease of whichever run is going, else the lease alone, for runs that others will
+--                      begin; so does 'resume', whose program is not the one that a stop before it was meant for
 -- ARGV[6]  owner       names the bridge
 -- ARGV[7]  ttl         the lease's length in ms
 -- ARGV[8]  run         renew: the run that the bridge holds
@@ -40,8 +40,12 @@ if before and before.lease_owner == owner then
 end
 
 local s = before and copy(before) or new_session(ARGV[11], ARGV[9], ARGV[10])
-local waiting = before and not s.attached and (s.status == 'running' or (s.status == 'stopped' and s.stop_confirmed == '0'))
-if mode == 'guard' and before and not waiting and s.status ~= 'running' then
+local guards = mode == 'guard' or mode == 'resume'
+local joins_run = s.status == 'running' and (guards or not s.attached)
+local joins_stop = s.status == 'stopped' and s.stop_confirmed == '0'
+  and (mode == 'guard' or (mode == 'enter' and not s.attached))
+local waiting = before and (joins_run or joins_stop)
+if guards and before and not waiting then
   hold_lease(s, owner, ttl)
   s.guarded = '1'
   save(s, before)

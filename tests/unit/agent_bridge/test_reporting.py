@@ -125,6 +125,10 @@ def test_what_was_reported_of_the_end_counts() -> None:
     assert ending(stopped=True, exit_code=130)["exit_code"] == 130
 
 
+def test_an_end_that_was_reported_without_an_exit_code_is_not_taken_for_a_success() -> None:
+    assert ending(reason="the program has ended")["exit_code"] is None
+
+
 def test_an_agent_that_has_not_ceased_does_not_end_its_session() -> None:
     assert ending(stopped=True, ceased=False)["event_type"] == "stop_incomplete"
 

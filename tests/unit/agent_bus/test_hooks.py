@@ -277,6 +277,30 @@ async def test_a_guard_of_a_session_that_is_over_leaves_it_so_and_obeys_no_old_s
     assert (await program.session())["presence"] == "connected"
 
 
+async def test_a_program_that_resumes_the_session_is_not_hit_by_the_stop_of_the_one_before(
+    program: Program, driver: Driver
+) -> None:
+    await program.asks("prompt")
+    await program.stop()
+    lease = await driver.sessions.guard("s", "watcher", record("session_start"), resumed=True)
+    assert (lease.outcome, lease.command) == ("held", None)
+    assert (await driver.sessions.renew("s", "watcher", lease.run, record("session_start"))).command is None
+    await program.asks("prompt", "p2")
+    assert await driver.status() == ("running", None)
+
+
+async def test_a_second_guard_takes_the_run_over_as_it_is_with_the_stop_that_waits(
+    program: Program, driver: Driver
+) -> None:
+    first = await driver.sessions.guard("s", "killed", record("session_start"))
+    await program.stop()
+    await driver.expire_lease()
+    await driver.sessions.lapse_leases()
+    second = await driver.sessions.guard("s", "watcher", record("session_start"))
+    assert second.run == first.run
+    assert second.command is not None
+
+
 async def test_a_guard_that_comes_after_a_stop_of_its_run_is_told(program: Program, driver: Driver) -> None:
     await program.asks("prompt")
     await program.stop()

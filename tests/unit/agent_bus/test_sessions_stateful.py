@@ -69,7 +69,7 @@ class Model:
             return not (self.status == "running" and self.owner and not self.asked)
         if kind == "prompt" and self.asked:
             same = prompt == self.prompt if prompt and self.prompt else not self.halted
-            return not self.owner and not same
+            return self.guarded or (not self.owner and not same)
         return kind in ("prompt", "wake", "tool") and self.status == "finished" and not self.asked
 
     @property
@@ -191,18 +191,29 @@ class SessionMachine(RuleBasedStateMachine):
             model.status, model.confirmed = "stopped", True
             self.events += 1
 
-    @rule(owner=st.sampled_from(OWNERS))
-    def bridge_guards(self, owner: str) -> None:
+    @rule(owner=st.sampled_from(OWNERS), resumed=st.booleans())
+    def bridge_guards(self, owner: str, resumed: bool) -> None:
+        lease = self.do(self.driver.sessions.guard("s", owner, record("session_start"), resumed=resumed))
         model = self.model
-        over = model is not None and model.holder != owner and model.status != "running"
-        if model is None or not over or (not model.held and model.status == "stopped" and not model.confirmed):
-            self.bridge_comes(owner, self.do(self.driver.sessions.guard("s", owner, record("session_start"))))
+        if model is None or model.holder == owner:
+            self.bridge_comes(owner, lease)
             return
-        lease = self.do(self.driver.sessions.guard("s", owner, record("session_start")))
-        assert (lease.outcome, lease.command) == ("held", None)
-        model.held, model.owner, model.holder, model.guarded = True, owner, owner, True
+        if model.status != "running" and (resumed or model.status != "stopped" or model.confirmed):
+            model.guarded = True
+        self.count_start(lease)
+        model.held, model.owner, model.holder = True, owner, owner
         bridge = self.bridges.setdefault(owner, Bridge())
         bridge.run, bridge.model_run = lease.run, model.run
+        assert lease.outcome == "held"
+        assert (lease.command is not None) == model.commands_holder
+
+    def count_start(self, lease: Lease) -> None:
+        """A bridge says that its run has begun, unless that has been said."""
+        page = self.do(self.driver.events.page("s", limit=10_000))
+        assert page is not None
+        assert lease.run
+        assert len(page.events) - self.events in (0, 1)
+        self.events = len(page.events)
 
     @rule(owner=st.sampled_from(OWNERS))
     def bridge_enters(self, owner: str) -> None:
@@ -222,10 +233,7 @@ class SessionMachine(RuleBasedStateMachine):
             )
             if not waits:
                 model.begin(self.new_run())
-            page = self.do(self.driver.events.page("s", limit=10_000))
-            assert page is not None
-            assert len(page.events) - self.events in (0, 1)
-            self.events = len(page.events)
+            self.count_start(lease)
         model.held, model.owner, model.holder = True, owner, owner
         bridge.run, bridge.model_run = lease.run, model.run
         assert lease.outcome == "held"
