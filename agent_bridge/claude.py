@@ -254,7 +254,7 @@ class BridgedClaudeClient(ClaudeSDKClient):
                 await self._quieten(run, run.stream)
             closing = asyncio.create_task(self._close(run), name="disconnect claude")
             await asyncio.wait({closing, run.stop}, return_when=asyncio.FIRST_COMPLETED)
-            told: dict[str, Any] = _how_it_died(error)
+            told: dict[str, Any] = _how_it_died(error) if error is not None else {"exit_code": 0}
             if self.bridge.stop_requested:
                 await asyncio.wait({closing}, timeout=self._exit_seconds)
                 survivors = await self._end_tree(tree) if tree is not None else ()

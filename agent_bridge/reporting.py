@@ -136,7 +136,8 @@ class Reporting:
             ending: dict[str, Any] = {"exit_code": None, "reason": "stopped", "command_id": self._command.command_id}
         elif error is None:
             # Whoever says how it ended knows the exit code, or that nobody does.
-            ending = {"exit_code": None if self._ending else 0, "reason": None}
+            reported = any(value is not None for value in self._ending.values())
+            ending = {"exit_code": None if reported else 0, "reason": None}
         elif isinstance(error, SystemExit):
             ending = _system_exit(error)
         else:

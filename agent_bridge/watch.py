@@ -90,9 +90,9 @@ def claude_code(redis_url: str | None, project_dir: str | None, **seconds: float
     try:
         start_watcher(_order(os.environ, _input(), redis_url, project_dir, seconds))
     except (CannotWatch, OSError, ValueError) as error:
-        # Nobody may be listening.
+        # Nobody may be listening, or the disk be full; what a buffer holds would be an error once more at exit.
         with contextlib.suppress(OSError):
-            click.echo(f"agent-bridge watch: {error}", err=True)
+            os.write(2, f"agent-bridge watch: {error}\n".encode(errors="replace"))
 
 
 def _input() -> bytes:
