@@ -13,9 +13,10 @@ from agent_bus.bus import Bus
 from agent_bus.event_encoding import closing_event
 from agent_bus.event_records import EventRecord
 
-HookKind = Literal["start", "prompt", "wake", "tool", "used", "end", "exit", "other"]
+HookKind = Literal["start", "prompt", "wake", "tool", "used", "batch", "begun", "done", "end", "exit", "other"]
 """`start`: of the program. `prompt`: a person's. `wake`: a prompt that nobody typed. `tool`: about to be used. `used`:
-tools have ended. `end`: of the turn. `exit`: of the program."""
+tools have ended; `batch`: so have all of an answer's. `begun`, `done`: a subagent. `end`: of the turn. `exit`: of the
+program."""
 
 DUE_AT_ONCE = 100
 
@@ -25,6 +26,7 @@ class HookReport:
     """One hook's report.
 
     prompt_id: names the turn's prompt, '' where that is not known. tool_use_ids: what is about to be used or has ended.
+    agent_id: the subagent that the hook is of, or that has begun or ended; '' for the program itself.
     start, finish, stopped: the events that begin a run, end it, and end one that was stopped; kept if that is so.
     """
 
@@ -36,6 +38,27 @@ class HookReport:
     stopped: EventRecord
     prompt_id: str = ""
     tool_use_ids: Sequence[str] = ()
+    agent_id: str = ""
+
+    @property
+    def open(self) -> str:
+        """What begins or has ended, as `report_hook.lua` keeps it."""
+        within = f"{self.agent_id}/" if self.agent_id else ""
+        uses = "".join(f"{within}{use} " for use in self.tool_use_ids)
+        return uses + (self.agent if self.kind in ("begun", "done", "wake") else "")
+
+    @property
+    def agent(self) -> str:
+        """The subagent, as `report_hook.lua` keeps it."""
+        return f"agent:{self.agent_id} " if self.agent_id else ""
+
+
+@dataclass(frozen=True, slots=True)
+class HookOutcome:
+    """What the program is to be told: to go on or not, and which run of its session that is."""
+
+    go: bool
+    run: str
 
 
 class Hooks:
@@ -49,21 +72,26 @@ class Hooks:
         keys = self._keys
         return [keys.session(session_id), keys.history(session_id), keys.sessions, keys.leases, keys.halted]
 
-    async def report(self, report: HookReport) -> bool:
+    async def report(self, report: HookReport) -> HookOutcome:
         """Keeps what happened; returns whether the program may go on. Raises RedisError."""
-        answer, _ = await self._bus.run(
+        answer, run = await self._bus.run(
             "report_hook",
             [*self._own(report.session_id), self._keys.control(report.session_id)],
             [
                 report.session_id,
                 report.kind,
                 report.prompt_id,
-                "".join(f"{use} " for use in report.tool_use_ids),
+                report.open,
+                report.agent,
                 *report.start.description(),
                 *(event.json_tail for event in (report.start, report.finish, report.stopped, *report.events)),
             ],
         )
-        return bool(answer == b"go")
+        return HookOutcome(answer == b"go", run.decode())
+
+    async def note_halt(self, session_id: str, run: str) -> None:
+        """Says that the program has been told not to go on; only then can its stop be confirmed. Raises RedisError."""
+        await self._bus.run("note_halt", self._own(session_id), [session_id, run])
 
     async def confirm_halts(self, settle_seconds: float) -> int:
         """Confirms the stops of programs that were told and have been quiet since; returns of how many."""

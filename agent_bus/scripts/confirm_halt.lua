@@ -3,7 +3,7 @@
 -- The caller reads KEYS[8] for sessions that may be due; here it is looked at again, so that replicas may race.
 --
 -- KEYS[8] halted    sorted set of session ids by the moment (ms) they were told not to go on
--- ARGV[5] settle    for how long, in ms, no tool must have been used since
+-- ARGV[5] settle    for how long, in ms, nothing must have been begun or ended since
 -- ARGV[6] the event that ends a stopped run, as JSON without opening brace and id
 -- Returns 1 if the stop is confirmed now, else 0.
 local before = load(KEYS[4])
@@ -18,8 +18,8 @@ if connected(before) then
   return 0
 end
 redis.call('ZREM', KEYS[8], id)
--- A tool that had begun before is still at work; its end comes by here again.
-if before.tools then return 0 end
+-- What had begun before is still at work, or a prompt that was typed before comes next: that comes by here again.
+if before.open or before.queued then return 0 end
 local s = copy(before)
 s.status, s.stop_confirmed = 'stopped', '1'
 touch(s)

@@ -2,25 +2,32 @@
 -- A hook of an agent's program says what the program is about to do or has done, and learns whether it may go on.
 --
 -- Turns of a program that stays open between them are runs of one session: a prompt begins one, its answer ends it.
--- In the session: prompt_id names the turn's prompt; tools are the ids of the tool uses that have begun and not ended,
--- each followed by a space; halted is the moment (ms) at which the program was last told not to go on.
+-- In the session: prompt_id names the turn's prompt; queued says that another prompt waits for the turn to end or to take
+-- it in; open holds what has begun and not ended, each followed by a space: tool uses, those of subagents as
+-- <agent>/<tool use>, and subagents as agent:<agent>; halted is when (ms) the program was last told not to go on.
 --
 -- KEYS[8] halted    sorted set of session ids by the moment (ms) they were told not to go on (see confirm_halt.lua)
 -- KEYS[9] control   the session's control channel
 -- ARGV[5] kind      'start' of the program · 'prompt' of a person · 'wake': a prompt that nobody typed · 'tool' about to be
---                   used · 'used': tools have ended · 'end' of the turn · 'exit' of the program · 'other'
+--                   used · 'used': tools have ended · 'batch': so have all of an answer's · 'begun', 'done': a subagent
+--                   · 'end' of the turn · 'exit' of the program · 'other'
 -- ARGV[6] prompt id of the turn, or ''
--- ARGV[7] tools     ids of tool uses, each followed by a space
--- ARGV[8] timestamp of the events, ARGV[9] the same in µs
--- ARGV[10] a name for a session that has none, ARGV[11] project dir, ARGV[12] agent
--- ARGV[13] the event that begins a run, ARGV[14] the one that ends it, ARGV[15] the one that ends a stopped run
--- ARGV[16] on: the events to keep. All are JSON without opening brace and id.
--- Returns {'go' or 'halt', run}. 'halt': somebody wants the run to end, and the program is to be told so.
-local kind, prompt_id, tools = ARGV[5], ARGV[6], ARGV[7]
-local timestamp, score, name, project_dir, agent_name = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
-local START, FINISH, STOPPED, EVENTS = 13, 14, 15, 16
--- More open tool uses than any program has; what is beyond is not waited for.
-local MOST_TOOLS = 8192
+-- ARGV[7] open      what begins or has ended, as the session keeps it
+-- ARGV[8] agent     the subagent that the hook is of, as the session keeps it, or ''
+-- ARGV[9] timestamp of the events, ARGV[10] the same in µs
+-- ARGV[11] a name for a session that has none, ARGV[12] project dir, ARGV[13] agent name
+-- ARGV[14] the event that begins a run, ARGV[15] the one that ends it, ARGV[16] the one that ends a stopped run
+-- ARGV[17] on: the events to keep. All are JSON without opening brace and id.
+-- Returns {'go' or 'halt', run}. 'halt': somebody wants the run to end, and the program is to be told so; note_halt.lua
+-- says that it has been.
+local kind, prompt_id, uses, agent = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local timestamp, score, name, project_dir, agent_name = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local START, FINISH, STOPPED, EVENTS = 14, 15, 16, 17
+-- More than any program has open; what is beyond is not waited for.
+local MOST_OPEN = 8192
+local BEGINS = { tool = true, begun = true }
+local ENDS = { used = true, batch = true, done = true, wake = true }
+local ASKS = { prompt = true, wake = true, tool = true, used = true, batch = true }
 
 local before = load(KEYS[4])
 local s = before and copy(before) or new_session(name, timestamp, score)
@@ -61,33 +68,49 @@ local changed = describe(s, s.session_name == id and name or '', project_dir, ag
 s.via = 'hooks'
 touch(s)
 
-local halt = stopping and (kind == 'prompt' or kind == 'wake' or kind == 'tool' or kind == 'used')
-if prompt_id ~= '' and not stopping and prompt_id ~= s.prompt_id and kind ~= 'used' then
-  s.prompt_id, s.tools = prompt_id, nil
-end
-if kind == 'tool' and not halt and tools ~= '' and #(s.tools or '') < MOST_TOOLS then
-  s.tools = (s.tools or '') .. tools
-elseif kind == 'used' and s.tools then
-  local open = {}
-  for use in string.gmatch(s.tools, '[^ ]+ ') do
-    if not string.find(' ' .. tools, ' ' .. use, 1, true) then open[#open + 1] = use end
+local halt = stopping and ASKS[kind] or false
+
+-- Keeps of what is open that for which `stays` holds.
+local function keep_open(stays)
+  local kept = {}
+  for use in string.gmatch(s.open or '', '[^ ]+ ') do
+    if stays(use) then kept[#kept + 1] = use end
   end
-  s.tools = #open > 0 and table.concat(open) or nil
+  s.open = #kept > 0 and table.concat(kept) or nil
 end
-if halt then
+
+if prompt_id ~= '' and not stopping and prompt_id ~= s.prompt_id and not ENDS[kind] then
+  -- Another turn of the program's own; subagents in the background go on.
+  s.prompt_id, s.queued = prompt_id, nil
+  keep_open(function(use) return string.find(use, '[:/]') ~= nil end)
+elseif kind == 'prompt' and not began and not halt and prompt_id ~= '' then
+  s.queued = '1'
+end
+if kind == 'batch' and not halt or kind == 'tool' and halt then s.queued = nil end
+if BEGINS[kind] and not halt and #(s.open or '') < MOST_OPEN then
+  s.open = (s.open or '') .. uses
+elseif ENDS[kind] or halt then
+  -- A subagent that is told not to go on says no more.
+  local ended = ' ' .. (ENDS[kind] and uses or '') .. (halt and agent or '')
+  keep_open(function(use) return not string.find(ended, ' ' .. use, 1, true) end)
+end
+if s.open == '' then s.open = nil end
+if stopping and s.halted and ENDS[kind] then
   s.halted = number(now_ms)
   redis.call('ZADD', KEYS[8], s.halted, id)
-  -- It was said to have ceased, and goes on.
-  if s.stop_confirmed == '1' and kind ~= 'used' then s.stop_confirmed, changed = '0', true end
 end
+-- It was said to have ceased, and goes on. What a program that was ended had still to say does not tell that.
+if halt and s.stop_confirmed == '1' and (s.halted or not ENDS[kind]) then s.stop_confirmed, changed = '0', true end
 
 if began or changed then announce(s, before and 'session_updated' or 'session_created') end
 if began then append_event(ARGV[START]) end
 for i = EVENTS, #ARGV do append_event(ARGV[i]) end
 
-local over = kind == 'end' or (kind == 'exit' and not connected(s))
+-- The end of a turn is the beginning of the next where a prompt waits for it; one that was halted has had its end.
+local over = kind == 'end' and not (s.queued and not s.halted) or kind == 'exit' and not connected(s)
+if kind == 'end' then s.queued = nil end
 if over then
-  s.tools = nil
+  s.open = nil
   if s.status == 'running' and not stopping then
     s.status = 'finished'
     append_event(ARGV[FINISH])

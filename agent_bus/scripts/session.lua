@@ -2,7 +2,7 @@
 --
 -- KEYS[4] session   hash: session_id session_name named status created_at score modified_at project_dir agent_name
 --                   run started attached guarded via lease_owner lease_until stop_id stop_at stop_confirmed
---                   prompt_id tools halted (see report_hook.lua)
+--                   prompt_id queued open halted (see report_hook.lua)
 --                   input_tokens output_tokens cache_read_tokens cache_write_tokens cost_nanos (see usage below)
 -- KEYS[5] history   stream: id <event id>-0, field e (the event as JSON)
 -- KEYS[6] index     sorted set of session ids by creation; beside it <index>:status:<status> and <index>:agent:<name>
@@ -128,7 +128,7 @@ local function begin_run(s)
   s.run = number((tonumber(redis.call('GET', KEYS[1])) or 0) + 1)
   s.status = 'running'
   s.started, s.attached, s.guarded, s.via = nil, nil, nil, nil
-  s.prompt_id, s.tools, s.halted = nil, nil, nil
+  s.prompt_id, s.queued, s.open, s.halted = nil, nil, nil, nil
   s.stop_id, s.stop_at, s.stop_confirmed = nil, nil, nil
   s.lease_owner, s.lease_until = nil, nil
   redis.call('ZREM', KEYS[7], id)

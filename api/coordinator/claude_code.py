@@ -1,16 +1,24 @@
 """`POST /hooks/claude-code`: Claude Code's own hooks, as they are."""
 
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Header, Request, Response
+from redis.exceptions import RedisError
 from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 
 from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH
 from api.coordinator.claude_hooks import Hook, HookInput
 from api.coordinator.ingest import InvalidEvent
 from api.coordinator.services import Services, WithServices
 from api.errors import DETAIL, problem
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["events"])
 
@@ -45,7 +53,7 @@ async def accept_hook(services: Services, headers: Headers, body: bytes) -> Resp
     """What the route does, whichever way the body came. Raises RedisError."""
     if headers.get("x-bridged-session"):
         # A bridge inside the program that drives Claude Code reports, and stops it, already.
-        return _json({})
+        return Response(b"{}", media_type="application/json")
     try:
         hook = Hook(
             body,
@@ -55,7 +63,11 @@ async def accept_hook(services: Services, headers: Headers, body: bytes) -> Resp
         )
     except InvalidEvent as error:
         return problem(422, error.detail)
-    return _json(hook.answer(go=await services.hooks.report(hook.report)))
+    outcome = await services.hooks.report(hook.report)
+    answer = orjson.dumps(hook.answer(go=outcome.go))
+    if outcome.go:
+        return Response(answer, media_type="application/json")
+    return StopOrder(answer, partial(services.hooks.note_halt, hook.report.session_id, outcome.run))
 
 
 def _decoded(value: str) -> str:
@@ -66,5 +78,32 @@ def _decoded(value: str) -> str:
         return value
 
 
-def _json(answer: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(answer), media_type="application/json")
+class StopOrder(Response):
+    """Tells a program not to go on, and notes that it has been told: not if nobody is there to hear it."""
+
+    def __init__(self, content: bytes, note: Callable[[], Awaitable[None]]) -> None:
+        """note: called when the answer has been sent."""
+        super().__init__(content, media_type="application/json")
+        self._note = note
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it."""
+        if await _has_gone(receive):
+            return
+        await super().__call__(scope, receive, send)
+        try:
+            await self._note()
+        except (RedisError, OSError) as error:
+            # The stop stays unconfirmed until the program's next hook.
+            logger.warning("that a program was told to stop could not be noted: %s", error)
+
+
+async def _has_gone(receive: Receive) -> bool:
+    """Whether the client has hung up by now, as one whose time ran out does."""
+    hearing = asyncio.ensure_future(receive())
+    done, _ = await asyncio.wait({hearing}, timeout=0)
+    if not done:
+        hearing.cancel()
+        await asyncio.gather(hearing, return_exceptions=True)
+        return False
+    return bool(hearing.result()["type"] == "http.disconnect")

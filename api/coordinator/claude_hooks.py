@@ -3,6 +3,7 @@
 Seen on Claude Code 2.1.331; fields that other versions add are kept as they are.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ TITLE_LENGTH = 80
 
 # What the program tells itself, in the form of a prompt, when something that it left running has ended.
 _WAKE = "<task-notification>"
+_TASK = re.compile(r"<task-id>([^<\s]+)</task-id>")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 _KINDS: Mapping[str, HookKind] = {
@@ -33,7 +35,9 @@ _KINDS: Mapping[str, HookKind] = {
     "PreToolUse": "tool",
     "PostToolUse": "used",
     "PostToolUseFailure": "used",
-    "PostToolBatch": "used",
+    "PostToolBatch": "batch",
+    "SubagentStart": "begun",
+    "SubagentStop": "done",
     "PermissionDenied": "used",
     "Stop": "end",
     "StopFailure": "end",
@@ -67,7 +71,7 @@ class Hook:
         Raises InvalidEvent for what is not a hook's JSON.
         """
         try:
-            head = HookInput.model_validate(from_json(body, allow_inf_nan=False))
+            head = HookInput.model_validate(_parsed(body))
         except ValidationError as error:
             raise InvalidEvent(explain(error)) from error
         except ValueError as error:
@@ -117,6 +121,7 @@ class Hook:
             # A subagent in the background may belong to an earlier prompt than the one that the program is at.
             prompt_id="" if self._text("agent_id") else _token(self._text("prompt_id")),
             tool_use_ids=[use for use in map(_token, uses) if use],
+            agent_id=_token(self._woken_by() if self.kind == "wake" else self._text("agent_id")),
         )
 
     def _title(self) -> str:
@@ -126,6 +131,11 @@ class Hook:
         lines = [line.strip() for line in self._text("prompt").replace("\x00", "").splitlines()]
         first = next((line for line in lines if line), self._session_id)
         return first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1].rstrip()}…"
+
+    def _woken_by(self) -> str:
+        """The task whose end wakes the program; a subagent's is called as the subagent is."""
+        found = _TASK.search(self._text("prompt"))
+        return found[1] if found else ""
 
     def _why_it_ended(self) -> str:
         if self._name == "Stop":
@@ -213,6 +223,15 @@ def _as_event(fields: dict[str, Any]) -> Event:
         odd = {str(item["loc"][0]) for item in error.errors()}
     kept = {name: value for name, value in fields.items() if name not in odd}
     return Event.model_validate({**kept, "other_fields": {name: fields[name] for name in odd}})
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON. Raises ValueError. Half an emoji, which is text to the program, is replaced: its hook must be heard."""
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError:
+        readable = json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False)
+        return from_json(readable.encode("utf-8", "replace"), allow_inf_nan=False)
 
 
 def _snake_case(name: str) -> str:

@@ -20,11 +20,15 @@ class Program:
         self.hooks = Hooks(driver.bus)
         self.driver = driver
 
-    async def asks(self, kind: HookKind, prompt: str = "p1", *tools: str) -> bool:
-        """Whether it may go on."""
+    async def asks(self, kind: HookKind, prompt: str = "p1", *tools: str, agent: str = "", hears: bool = True) -> bool:
+        """Whether it may go on. hears: the answer reaches it."""
         events = [] if kind == "start" else [record(f"{kind}_hook")]
         closing = record("session_stop", reason="ended"), record("session_stop", reason="stopped")
-        return await self.hooks.report(HookReport("s", kind, events, record("session_start"), *closing, prompt, tools))
+        start = record("session_start")
+        outcome = await self.hooks.report(HookReport("s", kind, events, start, *closing, prompt, tools, agent))
+        if not outcome.go and hears:
+            await self.hooks.note_halt("s", outcome.run)
+        return outcome.go
 
     async def stop(self) -> str:
         return (await self.driver.sessions.request_stop("s", "c")).outcome
@@ -170,6 +174,108 @@ async def test_a_program_that_goes_on_after_all_is_told_again_and_is_not_confirm
     assert not await program.asks("tool")
     assert await driver.status() == ("stopped", False)
     assert await program.hooks.confirm_halts(0) == 1
+
+
+async def test_a_stop_that_the_program_did_not_hear_is_not_confirmed(program: Program, driver: Driver) -> None:
+    await program.asks("prompt")
+    await program.stop()
+    assert not await program.asks("tool", "p1", "t1", hears=False)
+    assert await program.hooks.confirm_halts(0) == 0
+    assert await driver.status() == ("stopped", False)
+    assert not await program.asks("used", "p1", "t1")
+    assert await program.hooks.confirm_halts(0) == 1
+
+
+async def test_a_tool_that_ran_although_it_was_refused_makes_the_stop_unconfirmed_again(
+    program: Program, driver: Driver
+) -> None:
+    await program.asks("prompt")
+    await program.stop()
+    await program.asks("tool", "p1", "t1")
+    await program.hooks.confirm_halts(0)
+    assert not await program.asks("used", "p1", "t1")
+    assert await driver.status() == ("stopped", False)
+    assert await program.hooks.confirm_halts(0) == 1
+
+
+async def test_what_a_program_that_its_bridge_has_ended_still_says_does_not_make_it_unconfirmed(
+    program: Program, driver: Driver
+) -> None:
+    await program.asks("prompt")
+    lease = await driver.sessions.guard("s", "watcher", record("session_start"))
+    await program.asks("tool", "p1", "t1")
+    await program.stop()
+    await driver.sessions.acknowledge_stop("s", lease.run, record("session_stop"))
+    assert not await program.asks("used", "p1", "t1")
+    assert await driver.status() == ("stopped", True)
+
+
+async def test_a_note_of_an_earlier_run_is_not_taken_for_one_of_this(program: Program, driver: Driver) -> None:
+    await program.asks("prompt", "p1")
+    run = (await program.session())["run"]
+    await program.stop()
+    await program.asks("tool", "p1")
+    await program.asks("prompt", "p2")
+    await program.stop()
+    await program.hooks.note_halt("s", run)
+    assert await program.hooks.confirm_halts(0) == 0
+    assert await driver.status() == ("stopped", False)
+
+
+async def test_a_turn_for_which_a_prompt_waits_is_followed_by_another_and_not_the_end(
+    program: Program, driver: Driver
+) -> None:
+    await program.asks("prompt", "p1")
+    await program.asks("prompt", "p1")
+    await program.asks("end", "p1")
+    assert await driver.status() == ("running", None)
+    await program.asks("end", "p2")
+    assert await driver.status() == ("finished", None)
+
+
+async def test_a_prompt_that_a_turn_took_in_waits_no_more(program: Program, driver: Driver) -> None:
+    await program.asks("prompt")
+    await program.asks("prompt")
+    await program.asks("batch")
+    await program.asks("end")
+    assert await driver.status() == ("finished", None)
+
+
+async def test_a_stop_is_not_confirmed_while_a_prompt_of_before_comes_next(program: Program, driver: Driver) -> None:
+    await program.asks("prompt", "p1")
+    await program.asks("tool", "p1", "t1")
+    await program.asks("prompt", "p1")
+    await program.stop()
+    assert not await program.asks("used", "p1", "t1")
+    assert await program.hooks.confirm_halts(0) == 0
+    assert not await program.asks("tool", "p2", "t2")
+    assert await program.hooks.confirm_halts(0) == 1
+    assert await driver.status() == ("stopped", True)
+
+
+async def test_a_stop_is_not_confirmed_while_a_subagent_goes_on(program: Program, driver: Driver) -> None:
+    await program.asks("prompt", "p1")
+    await program.asks("begun", "", agent="a")
+    await program.asks("tool", "", "t1", agent="a")
+    await program.asks("prompt", "p2")
+    await program.stop()
+    assert not await program.asks("tool", "p2", "t2")
+    assert await program.hooks.confirm_halts(0) == 0
+    assert not await program.asks("used", "", "t1", agent="a")
+    assert await program.hooks.confirm_halts(0) == 1
+    assert await driver.status() == ("stopped", True)
+
+
+@pytest.mark.parametrize("kind", ["done", "wake"])
+async def test_the_end_of_a_subagent_is_waited_for(program: Program, driver: Driver, kind: HookKind) -> None:
+    await program.asks("prompt", "p1")
+    await program.asks("begun", "", agent="a")
+    await program.stop()
+    assert not await program.asks("tool", "p1", "t1")
+    assert await program.hooks.confirm_halts(0) == 0
+    await program.asks(kind, "", agent="a")
+    assert await program.hooks.confirm_halts(0) == 1
+    assert await driver.status() == ("stopped", True)
 
 
 async def test_a_prompt_that_was_typed_while_the_stopped_turn_worked_is_refused(program: Program) -> None:

@@ -30,7 +30,10 @@ from tests.unit.agent_bus.conftest import Driver, record
 
 T = TypeVar("T")
 OWNERS = ["b1", "b2"]
-HOOKS: list[HookKind] = ["start", "prompt", "wake", "tool", "used", "end", "exit", "other"]
+HOOKS: list[HookKind] = [
+    "start", "prompt", "wake", "tool", "used", "batch", "begun", "done", "end", "exit", "other",
+]  # fmt: skip
+ASKS, ENDS = ("prompt", "wake", "tool", "used", "batch"), ("used", "batch", "done", "wake")
 PROMPTS = ["", "p1", "p2"]
 
 
@@ -48,7 +51,8 @@ class Model:
     hooks: bool = False
     guarded: bool = False
     prompt: str = ""
-    tools: set[str] = field(default_factory=set)
+    queued: bool = False
+    open: set[str] = field(default_factory=set)
     halted: bool = False
 
     def begin(self, run: int, *, keep_lease: bool = False) -> None:
@@ -56,7 +60,7 @@ class Model:
         if not keep_lease or not self.owner:
             self.held, self.owner, self.holder = False, None, None
         self.asked = self.confirmed = self.hooks = self.guarded = self.halted = False
-        self.prompt, self.tools = "", set()
+        self.prompt, self.queued, self.open = "", False, set()
 
     @property
     def commands_holder(self) -> bool:
@@ -146,12 +150,16 @@ class SessionMachine(RuleBasedStateMachine):
         if model.asked and known:
             model.confirmed = True
 
-    @rule(kind=st.sampled_from(HOOKS), prompt=st.sampled_from(PROMPTS), tool=st.sampled_from(["t1", "t2"]))
-    def program_asks_its_hook(self, kind: HookKind, prompt: str, tool: str) -> None:
+    @rule(
+        kind=st.sampled_from(HOOKS), prompt=st.sampled_from(PROMPTS), tool=st.sampled_from(["t1", "t2"]),
+        agent=st.sampled_from(["", "a"]), hears=st.booleans(),
+    )  # fmt: skip
+    def program_asks_its_hook(self, kind: HookKind, prompt: str, tool: str, agent: str, hears: bool) -> None:
         start, finish, stopped = record("session_start"), record("session_stop"), record("session_stop")
         events = [] if kind == "start" else [record("hook")]
-        report = HookReport("s", kind, events, start, finish, stopped, prompt, [tool])
-        go = self.do(self.hooks.report(report))
+        prompt = "" if agent else prompt
+        report = HookReport("s", kind, events, start, finish, stopped, prompt, [tool], agent)
+        outcome = self.do(self.hooks.report(report))
         model = self.model
         if model is None:
             model = self.model = Model(run=self.new_run())
@@ -160,34 +168,47 @@ class SessionMachine(RuleBasedStateMachine):
             model.begin(self.new_run(), keep_lease=True)
         model.hooks = True
         self.events += began + len(events)
-        assert go == (not model.asked or kind not in ("prompt", "wake", "tool", "used"))
-        self.tools_change(model, kind, prompt, tool, go=go)
-        if not go:
-            model.halted = True
-            model.confirmed = model.confirmed and kind == "used"
-        if kind == "end" or (kind == "exit" and not model.owner):
-            model.tools = set()
+        assert outcome.go == (not model.asked or kind not in ASKS)
+        self.what_is_open_changes(model, report, began=began, go=outcome.go)
+        if not outcome.go and (model.halted or kind not in ENDS):
+            model.confirmed = False
+        if (kind == "end" and not (model.queued and not model.halted)) or (kind == "exit" and not model.owner):
+            model.open = set()
             if model.status == "running" and not model.asked:
                 model.status = "finished"
                 self.events += 1
             elif model.asked and not model.confirmed and not model.owner:
                 model.status, model.confirmed = "stopped", True
                 self.events += 1
+        model.queued = model.queued and kind != "end"
+        if not outcome.go and hears:
+            self.do(self.hooks.note_halt("s", outcome.run))
+            model.halted = True
 
     @staticmethod
-    def tools_change(model: Model, kind: str, prompt: str, tool: str, *, go: bool) -> None:
-        if prompt and not model.asked and prompt != model.prompt and kind != "used":
-            model.prompt, model.tools = prompt, set()
-        if kind == "tool" and go:
-            model.tools.add(tool)
-        elif kind == "used":
-            model.tools.discard(tool)
+    def what_is_open_changes(model: Model, report: HookReport, *, began: bool, go: bool) -> None:
+        kind, prompt = report.kind, report.prompt_id
+        if prompt and not model.asked and prompt != model.prompt and kind not in ENDS:
+            model.prompt, model.queued = prompt, False
+            model.open = {use for use in model.open if ":" in use or "/" in use}
+        elif kind == "prompt" and not began and go and prompt:
+            model.queued = True
+        if (kind == "batch" and go) or (kind == "tool" and not go):
+            model.queued = False
+        if kind in ("tool", "begun") and go:
+            model.open |= set(report.open.split())
+        elif kind in ENDS:
+            model.open -= set(report.open.split())
+        if not go:
+            model.open -= set(report.agent.split())
 
     @rule()
     def program_is_quiet(self) -> None:
         self.do(self.hooks.confirm_halts(0))
         model = self.model
-        if model and model.halted and model.asked and not model.confirmed and not model.owner and not model.tools:
+        if model is None or not model.halted or not model.asked or model.confirmed or model.owner:
+            return
+        if not model.open and not model.queued:
             model.status, model.confirmed = "stopped", True
             self.events += 1
 

@@ -78,7 +78,7 @@ def test_a_failure_is_a_result_with_its_error() -> None:
 def test_a_batch_ends_its_tools_and_does_not_repeat_their_results() -> None:
     said = hook("PostToolBatch", **BATCH)
     event = only(said)
-    assert (said.kind, list(said.report.tool_use_ids)) == ("used", ["toolu_1", "toolu_2"])
+    assert (said.kind, list(said.report.tool_use_ids)) == ("batch", ["toolu_1", "toolu_2"])
     assert (event["event_type"], event["tool_use_ids"]) == ("post_tool_batch", ["toolu_1", "toolu_2"])
     assert "tool_response" not in json.dumps(event)
 
@@ -136,8 +136,6 @@ def test_the_end_of_the_program_is_kept_with_its_reason() -> None:
 @pytest.mark.parametrize(
     ("name", "event_type"),
     [
-        ("SubagentStart", "subagent_start"),
-        ("SubagentStop", "subagent_stop"),
         ("Notification", "notification"),
         ("PreCompact", "pre_compact"),
         ("PermissionRequest", "permission_request"),
@@ -150,6 +148,33 @@ def test_all_others_are_kept_under_their_own_names(name: str, event_type: str) -
     assert (said.kind, event["event_type"], event["agent_id"], event["agent_type"], event["message"]) == (
         "other", event_type, "a1", "Explore", "m",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "event_type"),
+    [("SubagentStart", "begun", "subagent_start"), ("SubagentStop", "done", "subagent_stop")],
+)
+def test_a_subagent_begins_and_ends_under_its_own_id(name: str, kind: str, event_type: str) -> None:
+    said = hook(name, agent_id="a1", agent_type="Explore")
+    assert (said.kind, said.report.open, only(said)["event_type"]) == (kind, "agent:a1 ", event_type)
+
+
+def test_a_subagents_tools_are_its_own() -> None:
+    said = hook("PreToolUse", **BASH, agent_id="a1")
+    assert (said.report.open, said.report.agent) == ("a1/toolu_1 ", "agent:a1 ")
+
+
+def test_the_notice_that_wakes_the_program_names_the_subagent_that_has_ended() -> None:
+    said = hook("UserPromptSubmit", prompt="<task-notification>\n<task-id>a1</task-id>\n</task-notification>")
+    assert said.report.open == "agent:a1 "
+
+
+@pytest.mark.parametrize("broken", [rb'"\ud83d"', b'"\xff"', rb'"a\udc00b"'])
+def test_half_an_emoji_does_not_keep_a_hook_from_being_heard(broken: bytes) -> None:
+    body = b'{"session_id": "c1", "hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_input": {"command": %b}}'
+    said = Hook(body % broken, max_event_bytes=LIMIT)
+    assert said.kind == "tool"
+    assert "\ufffd" in only(said)["tool_input"]["command"] or "?" in only(said)["tool_input"]["command"]
 
 
 def test_a_subagents_prompt_does_not_stand_for_the_programs() -> None:
@@ -207,7 +232,6 @@ def test_who_may_go_on_is_told_nothing() -> None:
         b"", b"nonsense", b"[]", b"7", b"{}", b'{"session_id": "s"}', b'{"hook_event_name": "Stop"}',
         b'{"hook_event_name": 7, "session_id": "s"}', b'{"hook_event_name": "Stop", "session_id": "a/b"}',
         b'{"hook_event_name": "a b", "session_id": "s"}', b'{"hook_event_name": "", "session_id": "s"}',
-        b'\xff{"hook_event_name": "Stop"}',
         b'{"hook_event_name": "Stop", "session_id": "s", "x": NaN}',
         b'{"hook_event_name": "Notification", "session_id": "s", "x": 1e999}',
     ],
