@@ -62,6 +62,11 @@ class Attachment:
         self._sessions = Sessions(self._bus)
         self._events = Events(self._bus)
 
+    @property
+    def superseded(self) -> bool:
+        """Whether another bridge holds the session, or another run of it has begun."""
+        return self._state.superseded
+
     def wake(self) -> None:
         """There are events to send."""
         self._wake.set()
@@ -168,7 +173,7 @@ class Attachment:
             )
         command = state.leased(lease)
         if state.superseded and not was_superseded:
-            logger.warning("session %s was started again elsewhere; stops no longer reach this run", self._session_id)
+            logger.warning("session %s is held elsewhere; stops do not reach this bridge", self._session_id)
         # First the stop: an agent that has entered knows of one that was waiting for it.
         self._tell(command)
         self._on_tried(True)

@@ -24,6 +24,8 @@ logger = logging.getLogger("agent_bridge")
 
 # How long leaving may take when Redis is away; what could not be said by then is counted in the log.
 CLOSE_SECONDS = 5.0
+# A process of its own that guards a program keeps nobody waiting, and alone knows that the program has ended.
+GUARD_CLOSE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ class Link:
     def _on_tried(self, attached: bool) -> None:
         if not self.tried.done():
             self.tried.set_result(attached)
+
+    @property
+    def superseded(self) -> bool:
+        """Whether another bridge holds the session."""
+        return self._attachment is not None and self._attachment.superseded
 
     def emit(self, event: EventRecord) -> bool:
         """Hands an event over, without waiting; False if the buffer is full and it was dropped, or all is over."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from agent_bridge.encoding import SessionIdentity, content_blocks, encode
 from agent_bridge.errors import BridgeNotEntered
-from agent_bridge.link import Ending, Link, LinkSettings
+from agent_bridge.link import CLOSE_SECONDS, GUARD_CLOSE_SECONDS, Ending, Link, LinkSettings
 from agent_bus.commands import LEASE_SECONDS, StopCommand
 from agent_bus.discovery import NAMESPACE_VARIABLE, find_redis_url
 from agent_bus.identifiers import check_name, check_session_id
@@ -54,6 +54,7 @@ class Reporting:
             find_redis_url(redis_url),
             os.environ.get(NAMESPACE_VARIABLE) or DEFAULT_NAMESPACE,
             lease_seconds,
+            GUARD_CLOSE_SECONDS if guard else CLOSE_SECONDS,
             guard=guard,
             resumed=resumed,
         )
@@ -61,10 +62,11 @@ class Reporting:
         self._command: StopCommand | None = None
         self._ending: dict[str, Any] = {}
         self._has_ceased = True
+        self._goes_on = False
 
     def _open(self, on_command: Callable[[StopCommand], None]) -> Link:
         """A link for another run; nothing of an earlier one counts any more."""
-        self._command, self._ending, self._has_ceased = None, {}, True
+        self._command, self._ending, self._has_ceased, self._goes_on = None, {}, True, False
         self._link = Link(self._identity, self._settings, on_command)
         self._link.start()
         return self._link
@@ -82,6 +84,11 @@ class Reporting:
     def stop_requested(self) -> bool:
         """Whether somebody wants this run to end."""
         return self._command is not None
+
+    @property
+    def superseded(self) -> bool:
+        """Whether the session is another bridge's at present: this one is not heard."""
+        return self._link is not None and self._link.superseded
 
     @property
     def _entered(self) -> Link:
@@ -115,14 +122,22 @@ class Reporting:
         return self._emit("post_tool", {**fields, **told})
 
     def report_end(
-        self, *, exit_code: int | None = None, reason: str | None = None, ceased: bool = True, **fields: object
+        self,
+        *,
+        exit_code: int | None = None,
+        reason: str | None = None,
+        ceased: bool = True,
+        goes_on: bool = False,
+        **fields: object,
     ) -> None:
         """What the session's last event will say, instead of what leaving the block would; may be said at any time.
 
-        ceased: False if something of the agent could not be ended; a stop stays unconfirmed then.
+        ceased: False if something of the agent could not be ended; a stop stays unconfirmed then. goes_on: it does so
+        without a bridge: its run does not end, and nobody holds it any more when the lease has lapsed.
         """
+        self._goes_on = goes_on
         self._ending = {**fields, "exit_code": exit_code, "reason": reason}
-        self._has_ceased = ceased
+        self._has_ceased = ceased and not goes_on
 
     def _acknowledge(self, link: Link) -> None:
         """Says that the agent has ceased as it was told to, unless it was reported that something of it has not."""
@@ -145,9 +160,8 @@ class Reporting:
         ending |= {name: value for name, value in self._ending.items() if value is not None}
         # A session_stop would say that it is over.
         unfinished = self._command is not None and not self._has_ceased
-        return Ending(
-            encode(self._identity, "stop_incomplete" if unfinished else "session_stop", ending), not unfinished
-        )
+        kind = "stop_incomplete" if unfinished else "bridge_left" if self._goes_on else "session_stop"
+        return Ending(encode(self._identity, kind, ending), ceased=not unfinished and not self._goes_on)
 
 
 def _as_object(tool_input: object) -> dict[Any, Any] | None:

@@ -83,6 +83,7 @@ class TranscriptReader:
         self._counted: OrderedDict[str, dict[str, int]] = OrderedDict()
         self._costs: dict[str, float] = {}
         self._costs_since: object = None
+        self._last_words: tuple[object, Said] | None = None
 
     def skip(self, line: bytes) -> None:
         """Takes notice of a line that was there before, so that what follows is compared with it."""
@@ -102,7 +103,7 @@ class TranscriptReader:
                     return
                 if usage is not None:
                     yield Said("usage", {**usage, "cost_usd": None, **more})
-                yield from _text(message, more | {"said_at": moment})
+                yield from self._text(message, more | {"said_at": moment})
             case {"type": "cost-state", "modelUsage": dict(models), **entry}:
                 yield from self._cost(models, entry.get("startTime"))
 
@@ -119,6 +120,25 @@ class TranscriptReader:
             self._counted.popitem(last=False)
         added = {name: count - before.get(name, 0) for name, count in now.items()}
         return {"model": model if isinstance(model, str) else None, **added} if any(added.values()) else None
+
+    def _text(self, message: Mapping[str, Any], more: Mapping[str, Any]) -> Iterator[Said]:
+        content = message.get("content")
+        blocks = content if isinstance(content, list) else []
+        texts = [block for block in blocks if isinstance(block, dict) and block.get("type") == "text"]
+        texts = [block for block in texts if isinstance(block.get("text"), str) and block["text"]]
+        if not texts:
+            return
+        answer = message.get("id")
+        if self._last_words is not None and self._last_words[0] == answer:
+            # They were not the last.
+            yield self._last_words[1]
+        self._last_words = None
+        if message.get("stop_reason") == "end_turn":
+            # The last words of a turn come by the hook that tells of its end.
+            last = texts.pop()
+            self._last_words = answer, Said("message", {"role": "assistant", "content": [last], **more})
+        if texts:
+            yield Said("message", {"role": "assistant", "content": texts, **more})
 
     def _cost(self, models: Mapping[str, Any], since: object) -> Iterator[Said]:
         # A program that goes on with a session goes on with its sums and their beginning, or begins anew.
@@ -149,18 +169,6 @@ def _parsed(line: bytes) -> Any:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _text(message: Mapping[str, Any], more: Mapping[str, Any]) -> Iterator[Said]:
-    # The last words of a turn come by the hook that tells of its end.
-    if message.get("stop_reason") == "end_turn":
-        return
-    content = message.get("content")
-    blocks = content if isinstance(content, list) else []
-    texts = [block for block in blocks if isinstance(block, dict) and block.get("type") == "text"]
-    texts = [block for block in texts if isinstance(block.get("text"), str) and block["text"]]
-    if texts:
-        yield Said("message", {"role": "assistant", "content": texts, **more})
 
 
 class TranscriptFile:

@@ -79,6 +79,29 @@ def _lies_at(path: Path, descriptor: int) -> bool:
         return False
 
 
+def programs_of(session_id: str) -> list[ProcessIdentity]:
+    """The programs on this machine that are watched for a session: one can be taken up in several terminals."""
+    found = []
+    for path in watch_folder().glob("*.lock"):
+        pid, _, started = path.stem.partition("-")
+        holder, watched = _holder(path)
+        if holder is not None and watched == session_id and pid.isdigit() and started.isdigit():
+            found.append(ProcessIdentity(int(pid), float(started)))
+    return found
+
+
+def _holder(path: Path) -> tuple[ProcessIdentity | None, str]:
+    """Whose a lock is, None for nobody's, and for which session."""
+    try:
+        pid, started, session_id = json.loads(path.read_bytes())
+    except (OSError, ValueError, TypeError):
+        # It has only just been taken, or left.
+        return None, ""
+    holder = ProcessIdentity(pid, started)
+    # One that was killed leaves its name, and its number may have become anybody's.
+    return (holder if identify(pid) == holder else None), session_id
+
+
 class AlreadyWatched(Exception):
     """Another watcher watches this program for this session, or for one that began later."""
 
@@ -111,7 +134,7 @@ class WatchLock:
         deadline = time.monotonic() + self._patience
         asked: ProcessIdentity | None = None
         while not self._take():
-            holder, session_id = self._holder()
+            holder, session_id = _holder(self._path)
             if holder is not None:
                 if session_id == self._session_id or holder.started > self._me.started:
                     raise AlreadyWatched
@@ -155,13 +178,3 @@ class WatchLock:
             if descriptor >= 0:
                 os.close(descriptor)
         return False
-
-    def _holder(self) -> tuple[ProcessIdentity | None, str]:
-        try:
-            pid, started, session_id = json.loads(self._path.read_bytes())
-        except (OSError, ValueError, TypeError):
-            # It has only just taken the lock, or has just left.
-            return None, ""
-        holder = ProcessIdentity(pid, started)
-        # One that was killed leaves its name, and its number may have become anybody's.
-        return (holder if identify(pid) == holder else None), session_id

@@ -26,7 +26,15 @@ from agent_bridge.process_tree import Escalation, ProcessTree, TreeEnded, delive
 from agent_bridge.supervisor import describe_end, exit_code
 from agent_bridge.transcript import Transcripts
 from agent_bridge.watch import PID_VARIABLE, WatchOrder
-from agent_bridge.watch_folder import LEAVE_SIGNAL, AlreadyWatched, WatchLock, close_log, tidy, watch_folder
+from agent_bridge.watch_folder import (
+    LEAVE_SIGNAL,
+    AlreadyWatched,
+    WatchLock,
+    close_log,
+    programs_of,
+    tidy,
+    watch_folder,
+)
 
 logger = logging.getLogger("agent_bridge.watcher")
 
@@ -122,14 +130,14 @@ class Watcher:
             else None
         )
         self._leaving = asyncio.Event()
-        self._why_leaving = ""
+        self._why_leaving, self._goes_on = "", False
 
     async def run(self) -> None:
         """Returns when there is nothing left to watch."""
         order = self._order
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(LEAVE_SIGNAL, self._leave, "the program went on to another session")
-        loop.add_signal_handler(signal.SIGTERM, self._leave, "the watcher was told to end")
+        loop.add_signal_handler(LEAVE_SIGNAL, self._leave, "the program went on to another session", False)
+        loop.add_signal_handler(signal.SIGTERM, self._leave, "the watcher was told to end", True)
         # A program that starts processes without end leaves no room for a thread; the one for its end is there already.
         loop.set_default_executor(ThreadPoolExecutor(max_workers=1, thread_name_prefix="look"))
         await asyncio.to_thread(lambda: None)
@@ -152,8 +160,8 @@ class Watcher:
                     await asyncio.gather(following, return_exceptions=True)
                     await self._tell_last_news(bridge)
 
-    def _leave(self, why: str) -> None:
-        self._why_leaving = why
+    def _leave(self, why: str, goes_on: bool) -> None:
+        self._why_leaving, self._goes_on = why, goes_on
         self._leaving.set()
         self._on_leaving()
 
@@ -176,7 +184,7 @@ class Watcher:
                 more = {"left_running": named(left)} if left else {}
                 self._report(bridge, end, _why_it_ended(end.code()), ceased=not left, **more)
             else:
-                bridge.report_end(reason=self._why_leaving, ceased=False)
+                bridge.report_end(reason=self._why_leaving, goes_on=self._goes_on)
         finally:
             for task in waiting:
                 task.cancel()
@@ -187,23 +195,36 @@ class Watcher:
         # Should anything fail from here on, nobody is to be told that the program has ended.
         bridge.report_end(reason="the watcher failed to stop the program", ceased=False)
         # The next hook tells the program to stop, which is how it ends best.
+        programs = [self._program, *await asyncio.to_thread(self._others)]
         await asyncio.wait({ended}, timeout=order.hook_seconds)
-        escalation = Escalation.gentle(order.interrupt_seconds, order.terminate_seconds, order.kill_seconds)
-        outcome = await self._tree.end(escalation)
-        signals = outcome.signals
-        if not outcome.survivors:
-            outcome = await asyncio.to_thread(kill_marked, self._program, order.kill_seconds)
-            signals += tuple(used for used in outcome.signals if used not in signals)
-        if outcome.survivors:
-            logger.warning("could not end %s", ", ".join(f"{row.pid} ({row.name})" for row in outcome.survivors))
+        signals: list[signal.Signals] = []
+        survivors: list[ProcessRow] = []
+        for outcome in [ended for program in programs for ended in await self._end(program)]:
+            signals += [used for used in outcome.signals if used not in signals]
+            survivors += outcome.survivors
+        if survivors:
+            logger.warning("could not end %s", ", ".join(f"{row.pid} ({row.name})" for row in survivors))
         self._report(
             bridge,
             end,
             "stopped",
-            ceased=not outcome.survivors,
+            ceased=not survivors,
             signals=[used.name for used in signals],
-            survivors=named(outcome.survivors),
+            survivors=named(survivors),
         )
+
+    def _others(self) -> list[ProcessIdentity]:
+        """Other programs that have the session open: it has stopped when none of them goes on with it."""
+        return [program for program in programs_of(self._order.session_id) if program != self._program]
+
+    async def _end(self, program: ProcessIdentity) -> list[TreeEnded]:
+        order = self._order
+        tree = self._tree if program == self._program else ProcessTree(program, also=lambda: marked_children(program))
+        escalation = Escalation.gentle(order.interrupt_seconds, order.terminate_seconds, order.kill_seconds)
+        outcomes = [await tree.end(escalation)]
+        if not outcomes[0].survivors:
+            outcomes.append(await asyncio.to_thread(kill_marked, program, order.kill_seconds))
+        return outcomes
 
     def _report(self, bridge: AgentBridge, end: ProcessEnd, reason: str, *, ceased: bool, **more: Any) -> None:
         code = end.code()
@@ -233,7 +254,9 @@ class Watcher:
 
     async def _tell_news(self, bridge: AgentBridge, transcripts: Transcripts) -> None:
         for said in transcripts.news():
-            await bridge.event(said.event_type, **said.fields)
+            # Whoever holds the session follows the same transcript.
+            if not bridge.superseded:
+                await bridge.event(said.event_type, **said.fields)
 
 
 def _why_it_ended(code: int | None) -> str:

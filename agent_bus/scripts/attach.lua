@@ -39,8 +39,11 @@ if before and before.lease_owner == owner then
   return { 'held', s.run, command_for_holder(s) }
 end
 
-local s = before and copy(before) or new_session(ARGV[11], ARGV[9], ARGV[10])
 local guards = mode == 'guard' or mode == 'resume'
+-- A second program that takes the session up waits for the first to leave: the lease is of one that works.
+if guards and before and connected(before) then return { 'superseded', before.run, '' } end
+
+local s = before and copy(before) or new_session(ARGV[11], ARGV[9], ARGV[10])
 local joins_run = s.status == 'running' and (guards or not s.attached)
 local joins_stop = s.status == 'stopped' and s.stop_confirmed == '0'
   and (mode == 'guard' or (mode == 'enter' and not s.attached))

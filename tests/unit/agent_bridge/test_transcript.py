@@ -163,6 +163,22 @@ class TestText:
         assert of_type("message", told) == []
         assert output_tokens(told) == 42
 
+    def test_words_before_the_last_ones_are_told_however_they_are_written(self) -> None:
+        """The hook brings the last block of an answer only."""
+        several = answer(stop_reason="end_turn")
+        several["message"]["content"] = [{"type": "text", "text": text} for text in ("first", "last")]
+        (message,) = of_type("message", said_by(TranscriptReader(), several))
+        assert message["content"] == [{"type": "text", "text": "first"}]
+
+        reader = TranscriptReader()
+        lines = [answer("msg_1", text=text, stop_reason="end_turn") for text in ("first", "second", "last")]
+        told = [of_type("message", said_by(reader, line)) for line in lines]
+        assert [[message["content"][0]["text"] for message in messages] for messages in told] == [
+            [],
+            ["first"],
+            ["second"],
+        ]
+
     @pytest.mark.parametrize("reason", ["tool_use", "max_tokens", "pause_turn", None])
     def test_all_others_are_not(self, reason: str | None) -> None:
         assert len(of_type("message", said_by(TranscriptReader(), answer(text="hi", stop_reason=reason)))) == 1

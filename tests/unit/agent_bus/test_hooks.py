@@ -395,6 +395,17 @@ async def test_a_program_that_resumes_the_session_is_not_hit_by_the_stop_of_the_
     assert await driver.status() == ("running", None)
 
 
+async def test_a_second_program_waits_for_the_lease_of_the_one_that_works(program: Program, driver: Driver) -> None:
+    first = await driver.sessions.guard("s", "first", record("session_start"))
+    await program.asks("prompt")
+    second = await driver.sessions.guard("s", "second", record("session_start"), resumed=True)
+    assert second.outcome == "superseded"
+    await driver.sessions.request_stop("s", "c")
+    assert await driver.sessions.acknowledge_stop("s", first.run, record("session_stop")) == "stopped"
+    again = await driver.sessions.guard("s", "second", record("session_start"), resumed=True)
+    assert (again.outcome, again.command) == ("held", None)
+
+
 async def test_a_second_guard_takes_the_run_over_as_it_is_with_the_stop_that_waits(
     program: Program, driver: Driver
 ) -> None:

@@ -219,6 +219,9 @@ class SessionMachine(RuleBasedStateMachine):
         if model is None or model.holder == owner:
             self.bridge_comes(owner, lease)
             return
+        if model.owner:
+            assert lease.outcome == "superseded"
+            return
         if model.status != "running" and (resumed or model.status != "stopped" or model.confirmed):
             model.guarded = True
         self.count_start(lease)
