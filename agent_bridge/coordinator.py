@@ -89,7 +89,10 @@ class Coordinator:
             if session["session_name"] == given or (given and session["session_id"].startswith(given))
         ]
         if not found:
-            raise NotOne(f"No session {given!r}: neither an id, nor a running session's name or the start of its id")
+            raise NotOne(
+                f"No session {given!r}: neither an id, nor a running session's name or the start of its id; "
+                "`agent-bridge ps --all` lists them"
+            )
         if len(found) > 1:
             lines = (f"  {session['session_id']}  {session['session_name']!r}" for session in found)
             raise NotOne("\n".join([f"{given!r} may be any of these running sessions; give more of the id:", *lines]))

@@ -18,7 +18,7 @@ import click
 from agent_bridge import claude_settings
 from agent_bridge.claude_settings import Hooks, InvalidSettings
 from agent_bus.coordinator_address import API_URL_VARIABLE, DEFAULT_API_URL, find_api_url
-from agent_bus.discovery import PROJECT_DIR_VARIABLE, URL_VARIABLE, url_file
+from agent_bus.discovery import DEFAULT_URL, PROJECT_DIR_VARIABLE, URL_VARIABLE, data_folder
 
 PROGRAM = "agent-bridge"
 AGENT = "claude-code"
@@ -68,7 +68,8 @@ def install(
     """
     url = _checked_api_url(api_url)
     _check_redis_url(redis_url)
-    hooks = _hooks(url, _watch_options(redis_url, project_dir), command_hooks=command_hooks)
+    watch_options = _watch_options(redis_url, project_dir)
+    hooks = _hooks(url, watch_options, command_hooks=command_hooks)
     path = _settings_file(scope, project_dir)
     backup = _backup_of(path)
     with _told(path):
@@ -93,6 +94,12 @@ def install(
     if redis_url is None and os.environ.get(URL_VARIABLE):
         click.echo(
             f"{URL_VARIABLE} was not written into the file, since it may hold a secret: start Claude Code with it, too."
+        )
+    elif not watch_options:
+        click.echo(
+            f"No project's system was found from here, so the watcher will look for Redis at {DEFAULT_URL}. "
+            "If yours is another, run this where `make up` runs, or give --redis-url.",
+            err=True,
         )
     if scope == "project":
         click.echo(f"Whoever shares this file needs {_program()}, too; --scope local is for you alone.")
@@ -190,7 +197,8 @@ def _watch_options(redis_url: str | None, project_dir: Path | None) -> list[str]
     for folder in (start, *start.parents):
         # Folders above may be closed to us.
         with contextlib.suppress(OSError):
-            if url_file(folder).is_file():
+            # The system need not run at present.
+            if data_folder(folder).is_dir():
                 return ["--project-dir", str(folder)]
     return []
 

@@ -71,7 +71,7 @@ def run(
     if session_id is None:
         session_id = str(uuid.uuid4())
         if not quiet:
-            say(f"session {session_id}; stop it with POST /sessions/{session_id}/stop")
+            say(f"session {session_id}; stop it with agent-bridge stop {session_id}")
     _speak_up()
     try:
         bridge = AgentBridge(

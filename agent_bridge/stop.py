@@ -8,6 +8,8 @@ import click
 from agent_bridge.coordinator import Coordinator, Json, NotOne, with_coordinator
 from agent_bridge.listing import one_line, say
 
+NOT_CONFIRMED = " (not confirmed yet; `agent-bridge ps --all` and `tail` show when it is)"
+
 
 @click.command()
 @click.argument("sessions", metavar="SESSION…", nargs=-1)
@@ -25,10 +27,20 @@ def stop(coordinator: Coordinator, sessions: tuple[str, ...], *, everything: boo
     results = _stop(coordinator, session_ids)
     if everything and not results:
         say("no session is running")
+    over = session_ids is None or len(session_ids) == len(sessions)
     for result in results:
-        click.echo(json.dumps(result) if as_json else f"{result['session_id']}: {one_line(result['message'])}")
-    missing = session_ids is not None and len(session_ids) < len(sessions)
-    sys.exit(1 if missing or not all(result["success"] for result in results) else 0)
+        known = result | {"stop_confirmed": _confirmed(coordinator, result)}
+        unconfirmed = result["success"] and known["stop_confirmed"] is False
+        over = over and result["success"] and not unconfirmed
+        line = f"{result['session_id']}: {one_line(result['message'])}{NOT_CONFIRMED if unconfirmed else ''}"
+        click.echo(json.dumps(known) if as_json else line)
+    sys.exit(0 if over else 1)
+
+
+def _confirmed(coordinator: Coordinator, result: Json) -> bool | None:
+    """What the session says of its stop; None where none was needed, or there is no such session."""
+    session = coordinator.session(result["session_id"]) if result["status"] == "stopped" else None
+    return session["stop_confirmed"] if session else None
 
 
 def _find(coordinator: Coordinator, sessions: tuple[str, ...]) -> list[str]:

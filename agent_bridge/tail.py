@@ -45,7 +45,10 @@ def tail(
     if since_start and last is not None:
         raise click.UsageError("--last and --since-start exclude each other")
     try:
-        session_id = coordinator.find(session)["session_id"]
+        found = coordinator.find(session)
+        session_id = found["session_id"]
+        if found["status"] != "running" and not until_end:
+            say(f"session {session_id} is {found['status']}; what a new run says will follow")
         count = None if since_start else 20 if last is None else last
         show = _show_json if as_json else _show_line
         Tail(coordinator, session_id, show, last=count, until_end=until_end).follow()

@@ -127,8 +127,10 @@ async def test_all_means_all_of_them_however_many(alone: httpx.AsyncClient) -> N
     _, out, _ = await run("ps", "--json", url=url)
     assert sorted(json.loads(line)["session_id"] for line in out.splitlines()) == sorted(names)
     code, out, _ = await run("stop", "--all", "--json", url=url)
-    assert code == 0
-    assert sorted(json.loads(line)["session_id"] for line in out.splitlines()) == sorted(names)
+    results = [json.loads(line) for line in out.splitlines()]
+    assert sorted(result["session_id"] for result in results) == sorted(names)
+    # Nobody was there who could have confirmed it.
+    assert (code, {result["stop_confirmed"] for result in results}) == (1, {False})
     assert await run("ps", url=url) == (0, "", "agent-bridge: no session is running\n")
     assert await run("stop", "--all", url=url) == (0, "", "agent-bridge: no session is running\n")
 

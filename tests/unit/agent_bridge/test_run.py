@@ -48,7 +48,7 @@ def test_a_fresh_session_is_announced_once_on_stderr(asked: Asked) -> None:
     session_id = asked.session["session_id"]
     assert uuid.UUID(session_id)
     assert result.stdout == ""
-    assert result.stderr == f"agent-bridge: session {session_id}; stop it with POST /sessions/{session_id}/stop\n"
+    assert result.stderr == f"agent-bridge: session {session_id}; stop it with agent-bridge stop {session_id}\n"
 
 
 @pytest.mark.parametrize("arguments", [("--quiet", "--", "true"), ("--session-id", "s1", "--", "true")])

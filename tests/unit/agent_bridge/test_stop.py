@@ -43,10 +43,20 @@ def test_one_that_has_not_confirmed_is_no_success(told: SmallCoordinator) -> Non
     assert (result.exit_code, result.stdout) == (1, "b1: told, not confirmed\n")
 
 
+@pytest.mark.parametrize(("confirmed", "code"), [(False, 1), (True, 0), (None, 0)])
+def test_what_nobody_could_confirm_is_no_success(told: SmallCoordinator, confirmed: bool | None, code: int) -> None:
+    told.answers["POST", "/sessions/b1/stop"] = 200, outcome("b1", message="nobody was there") | {"status": "stopped"}
+    session = {"session_id": "b1", "session_name": "b1", "status": "stopped", "stop_confirmed": confirmed}
+    told.answers["GET", "/sessions/b1"] = 200, session
+    result = invoke(told, "b1")
+    assert result.exit_code == code
+    assert ("not confirmed" in result.stdout) == (code == 1)
+
+
 def test_json_is_what_the_api_gives(told: SmallCoordinator) -> None:
     told.answers["POST", "/sessions/b1/stop"] = 202, outcome("b1", False)
     result = invoke(told, "b1", "--json")
-    assert json.loads(result.stdout) == outcome("b1", False)
+    assert json.loads(result.stdout) == outcome("b1", False) | {"stop_confirmed": None}
 
 
 def test_one_that_was_deleted_meanwhile_is_unknown(told: SmallCoordinator) -> None:
