@@ -25,6 +25,8 @@ TOKENS = {
     "cache_read_tokens": "cache_read_input_tokens",
     "cache_write_tokens": "cache_creation_input_tokens",
 }
+# How the program notes that a person has interrupted it. No hook tells of that.
+INTERRUPTED = b"[Request interrupted by user"
 # Lines of one answer follow each other closely; so many answers may be written at the same time.
 ANSWERS_REMEMBERED = 64
 # A longer line is a tool's result with pictures in it, and no answer of the model's.
@@ -92,7 +94,7 @@ class TranscriptReader:
 
     def read(self, line: bytes) -> Iterator[Said]:
         """What one line brings."""
-        if b'"assistant"' not in line and b'"cost-state"' not in line:
+        if b'"assistant"' not in line and b'"cost-state"' not in line and INTERRUPTED not in line:
             return
         match _parsed(line):
             case {"type": "assistant", "message": {"role": "assistant"} as message, **entry}:
@@ -104,6 +106,11 @@ class TranscriptReader:
                 if usage is not None:
                     yield Said("usage", {**usage, "cost_usd": None, **more})
                 yield from self._text(message, more | {"said_at": moment})
+            case {"type": "user", "promptId": str(prompt_id), "message": {"content": [{"text": str(text)}]}, **entry}:
+                # What a person types says so, and a subagent's turn is not the program's.
+                typed = entry.get("rowSource") == "local" or entry.get("isSidechain")
+                if text.startswith(INTERRUPTED.decode()) and not typed:
+                    yield Said("turn_interrupted", {"prompt_id": prompt_id, "said_at": entry.get("timestamp")})
             case {"type": "cost-state", "modelUsage": dict(models), **entry}:
                 yield from self._cost(models, entry.get("startTime"))
 

@@ -108,3 +108,11 @@ def say(conversation: "subprocess.Popen[bytes]", prompt: str) -> None:
     message = {"role": "user", "content": [{"type": "text", "text": prompt}]}
     conversation.stdin.write(json.dumps({"type": "user", "message": message}).encode() + b"\n")
     conversation.stdin.flush()
+
+
+def interrupt(conversation: "subprocess.Popen[bytes]") -> None:
+    """What Esc does in a terminal."""
+    assert conversation.stdin is not None
+    request = {"type": "control_request", "request_id": "interrupt", "request": {"subtype": "interrupt"}}
+    conversation.stdin.write(json.dumps(request).encode() + b"\n")
+    conversation.stdin.flush()

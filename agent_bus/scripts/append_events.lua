@@ -18,6 +18,13 @@ local PRODUCER_SECONDS = 3600
 local produced = 0
 if first > 0 then produced = tonumber(redis.call('GET', KEYS[8]) or '0') end
 
+-- Whether it is the turn at hand that was interrupted: its end shows in no hook (see report_hook.lua).
+local function interrupts(session, rest)
+  if session.status ~= 'running' or session.stop_id or not session.prompt_id then return false end
+  local decoded, event = pcall(cjson.decode, '{' .. rest)
+  return decoded and event.prompt_id == session.prompt_id
+end
+
 local before = load(KEYS[4])
 local s = before and copy(before)
 local last, accepted = '', 0
@@ -53,6 +60,10 @@ for i = EVENTS, #ARGV, 2 do
     end
     last = append_event(rest)
     accepted = accepted + 1
+    if ours and kind == 'turn_interrupted' and owner ~= '' and owner == s.lease_owner and interrupts(s, rest) then
+      s.status, s.open, s.queued = 'finished', nil, nil
+      announce(s, 'session_updated')
+    end
     if ours and kind == 'session_stop' then
       if s.status == 'running' then
         s.status, changed = 'finished', true

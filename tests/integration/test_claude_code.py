@@ -15,7 +15,7 @@ import pytest
 
 from agent_bridge.claude_settings import http_hooks
 from tests.browser import Browser, Message, about
-from tests.claude_code import ClaudeCode, say
+from tests.claude_code import ClaudeCode, interrupt, say
 from tests.model_api import (
     CACHE_READ_TOKENS,
     CACHE_WRITE_TOKENS,
@@ -258,6 +258,20 @@ async def test_a_stop_between_turns_ends_a_program_that_waits_for_its_next_promp
     say(programs[0], "and again")
     await events_until(http[0], session_id, lambda events: texts(events, "assistant") == ["Done.", "Done."])
     assert kinds(await events_until(http[0], session_id, has("session_stop"))).count("session_start") == 2
+
+
+async def test_a_turn_that_a_person_interrupts_has_ended_though_no_hook_says_so(
+    watched: ClaudeCode, http: Clients, model_api: ModelApi, programs: Processes
+) -> None:
+    model_api.scripts[""] = [[Say("word ", endless=True)]]
+    programs.append(watched.converse())
+    say(programs[0], "talk")
+    await the_session(http[0], watched, status="running", presence="connected", session_name="talk")
+    wait_until(lambda: model_api.requests, "the model to answer")
+    interrupt(programs[0])
+    session = await the_session(http[0], watched, status="finished", presence="connected")
+    events = await events_until(http[0], session["session_id"], has("turn_interrupted"))
+    assert kinds(events).count("session_stop") == 0
 
 
 async def test_the_second_turns_stop_reaches_the_watcher_too(

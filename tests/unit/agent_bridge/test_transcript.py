@@ -44,6 +44,11 @@ def costs(since: int | None = 1, **models: object) -> dict[str, Any]:
     return {"type": "cost-state", **begun, "modelUsage": {name: {"costUSD": cost} for name, cost in models.items()}}
 
 
+def interruption(text: str, **more: object) -> dict[str, Any]:
+    message = {"role": "user", "content": [{"type": "text", "text": text}]}
+    return {"type": "user", "promptId": "p1", "message": message, "timestamp": MOMENT, **more}
+
+
 def as_bytes(*entries: dict[str, Any] | bytes) -> bytes:
     return b"".join(entry if isinstance(entry, bytes) else json.dumps(entry).encode() + b"\n" for entry in entries)
 
@@ -178,6 +183,17 @@ class TestText:
             ["first"],
             ["second"],
         ]
+
+    @pytest.mark.parametrize("note", ["[Request interrupted by user]", "[Request interrupted by user for tool use]"])
+    def test_a_turn_that_a_person_interrupts_is_told_with_its_prompt(self, note: str) -> None:
+        line = interruption(note, rowSource="harness")
+        assert [said.fields for said in said_by(TranscriptReader(), line) if said.event_type == "turn_interrupted"] == [
+            {"prompt_id": "p1", "said_at": MOMENT}
+        ]
+
+    @pytest.mark.parametrize("more", [{"rowSource": "local"}, {"isSidechain": True}])
+    def test_the_same_words_of_a_person_or_to_a_subagent_are_none(self, more: dict[str, object]) -> None:
+        assert said_by(TranscriptReader(), interruption("[Request interrupted by user]", **more)) == []
 
     @pytest.mark.parametrize("reason", ["tool_use", "max_tokens", "pause_turn", None])
     def test_all_others_are_not(self, reason: str | None) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from agent_bus.bus import Bus
 from agent_bus.commands import StopCommand
+from agent_bus.events import Producer
 from agent_bus.hooks import HookKind, HookReport, Hooks
 from tests.unit.agent_bus.conftest import Driver, record
 from tests.unit.live import DEADLINE_SECONDS
@@ -352,6 +353,29 @@ async def test_the_lease_goes_with_the_run_that_the_next_prompt_begins(program: 
     renewed = await driver.sessions.renew("s", "watcher", first.run, record("session_start"))
     assert (renewed.outcome, renewed.run) == ("held", session["run"])
     assert renewed.command is not None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "owner", "status"),
+    [("p1", "watcher", "finished"), ("p0", "watcher", "running"), ("p1", "other", "running")],
+)
+async def test_the_watcher_knows_of_a_turn_that_a_person_interrupted_and_ends_no_other(
+    program: Program, driver: Driver, prompt: str, owner: str, status: str
+) -> None:
+    lease = await driver.sessions.guard("s", "watcher", record("session_start"))
+    await program.asks("prompt", "p1")
+    await program.asks("tool", "p1", "t1")
+    await driver.post("turn_interrupted", producer=Producer(lease.run, owner, 1), prompt_id=prompt)
+    session = await program.session()
+    assert (session["status"], session["presence"]) == (status, "connected")
+
+
+async def test_an_interruption_does_not_answer_a_stop(program: Program, driver: Driver) -> None:
+    lease = await driver.sessions.guard("s", "watcher", record("session_start"))
+    await program.asks("prompt", "p1")
+    await program.stop()
+    await driver.post("turn_interrupted", producer=Producer(lease.run, "watcher", 1), prompt_id="p1")
+    assert await driver.status() == ("running", False)
 
 
 async def test_whoever_guards_is_told_that_another_run_has_begun(program: Program, bus: Bus) -> None:
