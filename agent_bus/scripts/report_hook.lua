@@ -52,6 +52,8 @@ end
 
 local began = begins_a_run()
 if began then
+  -- A person goes on before the settling time is over: the run before has ended as it was told to.
+  if s.stop_confirmed == '0' and s.halted and not s.open then append_event(ARGV[STOPPED]) end
   local owner, till = s.lease_owner, s.lease_until
   local held = connected(s)
   begin_run(s)
@@ -115,7 +117,11 @@ if over then
     s.status = 'finished'
     append_event(ARGV[FINISH])
     announce(s, 'session_updated')
-  elseif s.stop_confirmed == '0' and not connected(s) then
+  elseif s.stop_confirmed == '0' and connected(s) then
+    -- The bridge confirms it; should the bridge be lost, this is known.
+    s.halted = number(now_ms)
+    redis.call('ZADD', KEYS[8], s.halted, id)
+  elseif s.stop_confirmed == '0' then
     s.status, s.stop_confirmed = 'stopped', '1'
     append_event(ARGV[STOPPED])
     announce(s, 'session_updated')

@@ -297,6 +297,16 @@ async def test_a_new_prompt_after_a_stop_begins_a_new_run(program: Program, driv
     assert await driver.status() == ("running", None)
 
 
+async def test_a_run_that_obeyed_is_closed_also_when_a_person_goes_on_at_once(program: Program) -> None:
+    await program.asks("prompt", "p1")
+    await program.stop()
+    await program.asks("tool", "p1")
+    await program.asks("prompt", "p2")
+    assert await program.history() == [
+        "session_start", "prompt_hook", "tool_hook", "session_stop", "session_start", "prompt_hook",
+    ]  # fmt: skip
+
+
 async def test_without_ids_a_prompt_before_the_program_was_told_is_the_stopped_runs_and_one_after_it_is_new(
     program: Program, driver: Driver
 ) -> None:
@@ -338,6 +348,17 @@ async def test_a_stop_whose_bridge_was_lost_is_confirmed_by_the_hooks(program: P
     await driver.sessions.lapse_leases()
     assert await driver.status() == ("stopped", False)
     assert await program.hooks.confirm_halts(0) == 1
+
+
+async def test_a_turn_that_ended_while_its_bridge_was_being_lost_is_confirmed(program: Program, driver: Driver) -> None:
+    await program.asks("prompt")
+    await driver.sessions.guard("s", "watcher", record("session_start"))
+    await program.stop()
+    assert await program.asks("end")
+    await driver.expire_lease()
+    await driver.sessions.lapse_leases()
+    assert await program.hooks.confirm_halts(0) == 1
+    assert await driver.status() == ("stopped", True)
 
 
 async def test_the_lease_goes_with_the_run_that_the_next_prompt_begins(program: Program, driver: Driver) -> None:

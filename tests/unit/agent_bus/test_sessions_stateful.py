@@ -165,6 +165,7 @@ class SessionMachine(RuleBasedStateMachine):
             model = self.model = Model(run=self.new_run())
             began = True
         elif began := model.begins_by(kind, prompt):
+            self.events += model.asked and not model.confirmed and model.halted and not model.open
             model.begin(self.new_run(), keep_lease=True)
         model.hooks = True
         self.events += began + len(events)
@@ -177,7 +178,9 @@ class SessionMachine(RuleBasedStateMachine):
             if model.status == "running" and not model.asked:
                 model.status = "finished"
                 self.events += 1
-            elif model.asked and not model.confirmed and not model.owner:
+            elif model.asked and not model.confirmed and model.owner:
+                model.halted = True
+            elif model.asked and not model.confirmed:
                 model.status, model.confirmed = "stopped", True
                 self.events += 1
         model.queued = model.queued and kind != "end"
