@@ -35,9 +35,9 @@ local stopping = s.stop_id ~= nil
 
 -- Whether a prompt that comes while the run is to stop belongs to it: one that was typed while the agent worked has the
 -- turn's id. A program that is being ended by its bridge, and one that has not been told yet, has no other; one that has
--- taken the session up since has none of it.
+-- taken the session up since, and one that has obeyed, have none of it.
 local function of_the_stopped_run()
-  if s.guarded then return false end
+  if s.guarded or s.stop_confirmed == '1' then return false end
   if connected(s) then return true end
   if prompt_id ~= '' and s.prompt_id then return prompt_id == s.prompt_id end
   return not s.halted

@@ -49,8 +49,8 @@ async def test_a_stop_denies_the_next_tool_is_confirmed_when_quiet_and_a_new_pro
     assert answer["continue"] is False
     assert answer["hookSpecificOutput"]["permissionDecision"] == "deny"  # type: ignore[index]
     assert (await http[0].get(f"/sessions/{session_id}")).json()["stop_confirmed"] is False
-    await browsers[1].until(lambda m: about(m) == session_id and m.get("session", {}).get("stop_confirmed") is True)
     assert (await hook(http[0], session_id, "UserPromptSubmit", prompt="queued"))["continue"] is False
+    await browsers[1].until(lambda m: about(m) == session_id and m.get("session", {}).get("stop_confirmed") is True)
     assert await hook(http[0], session_id, "UserPromptSubmit", prompt="go on", prompt_id="p2") == {}
     assert (await http[1].get(f"/sessions/{session_id}")).json()["status"] == "running"
 

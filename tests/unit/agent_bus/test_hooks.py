@@ -286,6 +286,15 @@ async def test_a_prompt_that_was_typed_while_the_stopped_turn_worked_is_refused(
     assert not await program.asks("prompt", "p1")
 
 
+async def test_after_a_confirmed_stop_every_prompt_is_a_new_one(program: Program, driver: Driver) -> None:
+    await program.asks("prompt", "p1")
+    await program.stop()
+    await program.asks("tool", "p1")
+    await program.hooks.confirm_halts(0)
+    assert await program.asks("prompt", "p1")
+    assert await driver.status() == ("running", None)
+
+
 async def test_a_new_prompt_after_a_stop_begins_a_new_run(program: Program, driver: Driver) -> None:
     await program.asks("prompt", "p1")
     await program.stop()

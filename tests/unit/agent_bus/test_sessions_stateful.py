@@ -73,7 +73,7 @@ class Model:
             return not (self.status == "running" and self.owner and not self.asked)
         if kind == "prompt" and self.asked:
             same = prompt == self.prompt if prompt and self.prompt else not self.halted
-            return self.guarded or (not self.owner and not same)
+            return self.guarded or self.confirmed or (not self.owner and not same)
         return kind in ("prompt", "wake", "tool") and self.status == "finished" and not self.asked
 
     @property
