@@ -547,7 +547,7 @@ class TestRuns:
         await stage.stop()
         await stage.until(status="stopped", stop_confirmed=True)
         assert stage.alive() == []
-        assert not await stage.report("prompt", prompt_id="p2")
+        assert not await stage.report("tool", prompt_id="p2")
 
     async def test_a_session_whose_run_is_over_is_not_begun_by_the_watcher(self, stage: Stage) -> None:
         await stage.report("prompt")
