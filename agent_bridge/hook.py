@@ -4,9 +4,10 @@ The agent waits for it twice for each tool call. So it is quick: it imports next
 HTTP by itself. And it never breaks the agent: whatever goes wrong is one line on stderr, and the exit code is 0.
 """
 
+# The module `socket` over this one would bring enum and selectors, which take as long as half the interpreter's start.
+import _socket
 import _thread
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from time import monotonic
@@ -44,22 +45,13 @@ def report(url: str, body: bytes, seconds: float) -> bytes:
     deadline = monotonic() + seconds
     secure, host, port, prefix = _split(url)
     try:
-        with _connect(host, port, deadline) as plain:
-            connection = _secured(plain, host, deadline) if secure else plain
-
-            def receive() -> bytes:
-                connection.settimeout(_left(deadline))
-                return connection.recv(READ_BYTES)
-
-            answer = Answer(receive)
-            try:
-                connection.settimeout(_left(deadline))
-                connection.sendall(_request(url, prefix, body))
-            except ConnectionError:
-                # A server that refuses a body may answer and close before it has read all of it.
-                if not answer.begins():
-                    raise
-            status, content = answer.read()
+        connection = _connect(host, port, deadline)
+        try:
+            if secure:
+                connection = _secured(connection, host, deadline)
+            status, content = _exchange(connection, _request(url, prefix, body), deadline)
+        finally:
+            connection.close()
     except TimeoutError:
         raise Failed(f"the coordinator at {url} did not answer within {seconds * 1000:.0f} ms") from None
     except OSError as error:
@@ -70,6 +62,22 @@ def report(url: str, body: bytes, seconds: float) -> bytes:
         shown = content[:SHOWN_BYTES].decode("utf-8", "replace")
         raise Failed(f"the coordinator at {url} answered {status}: {shown}")
     return content if status == 200 else b""
+
+
+def _exchange(connection: _socket.socket, request: bytes, deadline: float) -> tuple[int, bytes]:
+    def receive() -> bytes:
+        connection.settimeout(_left(deadline))
+        return connection.recv(READ_BYTES)
+
+    answer = Answer(receive)
+    try:
+        connection.settimeout(_left(deadline))
+        connection.sendall(request)
+    except ConnectionError:
+        # A server that refuses a body may answer and close before it has read all of it.
+        if not answer.begins():
+            raise
+    return answer.read()
 
 
 def _options(arguments: list[str]) -> tuple[str | None, float]:
@@ -162,13 +170,13 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _connect(host: str, port: int, deadline: float) -> socket.socket:
+def _connect(host: str, port: int, deadline: float) -> _socket.socket:
     """A connection to the first of the host's addresses that takes one, each having its share of the time."""
     addresses: list[tuple[int, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]] = []
 
     def look_up() -> None:
         # As bytes: for a string, the codec of international names would be loaded.
-        found = socket.getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM)
+        found = _socket.getaddrinfo(host.encode(), port, type=_socket.SOCK_STREAM)
         addresses.extend((family, address) for family, _, _, _, address in found)
 
     _in_time(look_up, _left(deadline))
@@ -176,7 +184,7 @@ def _connect(host: str, port: int, deadline: float) -> socket.socket:
     for at, (family, address) in enumerate(addresses):
         connection = None
         try:
-            connection = socket.socket(family, socket.SOCK_STREAM)
+            connection = _socket.socket(family, _socket.SOCK_STREAM)
             connection.settimeout(_left(deadline) / (len(addresses) - at))
             connection.connect(address)
         except OSError as error:
@@ -188,12 +196,13 @@ def _connect(host: str, port: int, deadline: float) -> socket.socket:
     raise refusal or OSError("it has no address")
 
 
-def _secured(connection: socket.socket, host: str, deadline: float) -> socket.socket:
+def _secured(connection: _socket.socket, host: str, deadline: float) -> _socket.socket:
+    import socket
     import ssl
 
-    context = ssl.create_default_context()
-    connection.settimeout(_left(deadline))
-    return context.wrap_socket(connection, server_hostname=host)
+    plain = socket.socket(fileno=connection.detach())
+    plain.settimeout(_left(deadline))
+    return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
 
 
 def _request(url: str, prefix: str, body: bytes) -> bytes:

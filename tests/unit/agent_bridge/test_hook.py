@@ -107,7 +107,7 @@ def test_ipv6_works() -> None:
 
 def addresses(monkeypatch: pytest.MonkeyPatch, *found: tuple[socket.AddressFamily, tuple[object, ...]]) -> None:
     rows = [(family, socket.SOCK_STREAM, 6, "", address) for family, address in found]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
+    monkeypatch.setattr(hook._socket, "getaddrinfo", lambda *_, **__: rows)
 
 
 def test_a_name_of_several_addresses_is_tried_until_one_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_looking_up_the_name_has_the_same_time_limit(monkeypatch: pytest.MonkeyP
         release.wait(DEADLINE_SECONDS)
         return []
 
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(hook._socket, "getaddrinfo", look_up)
     with pytest.raises(Failed, match="did not answer within 50 ms"):
         report("http://localhost:1", BODY, 0.05)
     release.set()
