@@ -1,9 +1,17 @@
+FROM node:24-slim AS dashboard
+WORKDIR /source/dashboard
+COPY dashboard/package.json dashboard/package-lock.json dashboard/.npmrc ./
+RUN npm ci
+COPY dashboard/ ./
+RUN npm run build
+
 FROM python:3.12-slim AS build
 WORKDIR /source
 RUN python -m venv /opt/agent-orchestrator
 COPY pyproject.toml README.md LICENSE ./
 COPY agent_bus/ agent_bus/
 COPY api/ api/
+COPY --from=dashboard /source/api/static/ api/static/
 COPY workers/ workers/
 COPY agent_bridge/ agent_bridge/
 RUN /opt/agent-orchestrator/bin/pip install --no-cache-dir . \

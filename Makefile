@@ -18,6 +18,14 @@ PEERS := .venv-peers
 PEERS_LOCK := bench/peers/requirements.lock
 SOCKETIO := bench/peers/socketio
 
+# The dashboard is built from these; Node.js is the one on PATH where it fits, else a Python package's.
+WITH_NODE := dashboard/with-node
+NODE_MODULES := dashboard/node_modules/.installed
+PAGE := api/static/index.html
+PAGE_SOURCES := $(wildcard dashboard/*.json dashboard/*.ts) dashboard/index.html $(shell find dashboard/src -type f)
+# What clients' types are generated from.
+SCHEMAS := coordinator documents messages
+
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 LOCKING := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -25,37 +33,67 @@ LOCKING := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up install dev test lint format peers bench bench-quick bench-agents lock clean
+.PHONY: help up install dev dashboard types test test-dashboard lint format wheel screenshots peers bench bench-quick bench-agents lock clean
 
 help:
 	@echo 'make up       run the system here until Ctrl-C; ARGS="--port 9000 --workers 2" go to agent-orchestrator up'
 	@echo 'make install  only make $(VENV), with the project in it'
 	@echo 'make test     run all tests; ARGS="-k stop" go to pytest, JOBS=0 runs one at a time'
+	@echo 'make dashboard  build the web page into api/static; make up does so, too'
+	@echo 'make test-dashboard  run the tests of the dashboard that need no system'
+	@echo 'make types    generate the types of what goes over the wire anew for the dashboard'
+	@echo 'make screenshots  take the pictures in docs/screenshots anew'
+	@echo 'make wheel    build the package, with the dashboard in it, into dist'
 	@echo 'make lint     check style and types'
 	@echo 'make format   bring the code into style'
 	@echo 'make bench    measure everything side by side with other ways, in a quarter of an hour; bench-quick in two minutes'
 	@echo 'make bench-agents  measure from pressing Stop to the end, for each way in'
 	@echo 'make lock     write down anew which versions are installed'
-	@echo 'make clean    remove $(VENV) and $(PEERS); data is left alone'
+	@echo 'make clean    remove what was installed and built; data is left alone'
 
 up: $(INSTALLED)
+	@$(MAKE) --no-print-directory dashboard || \
+	  echo 'The dashboard could not be built (see above); all else runs without it. Try again with: make dashboard' >&2
 	@$(BIN)/agent-orchestrator up $(ARGS)
 
 install: $(INSTALLED)
 
 dev: $(INSTALLED_DEV)
 
-test: $(INSTALLED_DEV)
+dashboard: $(PAGE)
+
+test: $(INSTALLED_DEV) $(PAGE) test-dashboard
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-lint: $(INSTALLED_DEV)
+test-dashboard: $(NODE_MODULES)
+	$(WITH_NODE) npm test --silent
+
+lint: $(INSTALLED_DEV) $(NODE_MODULES)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(WITH_NODE) npm run --silent lint
+	$(WITH_NODE) npm run --silent typecheck
+	@$(MAKE) --no-print-directory types TYPES=--check
 
-format: $(INSTALLED_DEV)
+format: $(INSTALLED_DEV) $(NODE_MODULES)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+	$(WITH_NODE) npm run --silent format
+
+# TYPES=--check only looks whether the committed ones are what would be generated.
+types: $(INSTALLED_DEV) $(NODE_MODULES)
+	@mkdir -p build/schemas
+	@for name in $(SCHEMAS); do \
+	  $(BIN)/agent-orchestrator schema $$name >build/schemas/$$name.json && \
+	  $(WITH_NODE) npm exec -- openapi-typescript ../build/schemas/$$name.json -o src/wire/$$name.d.ts $(TYPES) || exit 1; \
+	done
+
+wheel: $(INSTALLED_DEV) $(PAGE)
+	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+
+screenshots: $(INSTALLED_DEV) $(PAGE)
+	$(BIN)/python -m tests.browser.screenshots docs/screenshots
 
 peers: $(PEERS)/.installed $(SOCKETIO)/.installed
 
@@ -76,7 +114,7 @@ lock: $(INSTALLED_DEV)
 	$(LOCKING) --extra dev -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(SOCKETIO)/node_modules
+	rm -rf $(VENV) $(PEERS) $(SOCKETIO)/node_modules dashboard/node_modules api/static build dist
 
 # The stamp files are written last: what was interrupted is done again.
 $(INSTALLED): pyproject.toml $(LOCK) | $(BIN)/python
@@ -98,6 +136,15 @@ else
 	@$(PIP) -e '.[dev]'
 endif
 	@touch $(INSTALLED) $@
+
+$(NODE_MODULES): dashboard/package-lock.json dashboard/package.json | $(BIN)/python
+	@echo 'Installing what the dashboard is built from into dashboard/node_modules …'
+	@$(WITH_NODE) npm ci --silent
+	@touch $@
+
+$(PAGE): $(PAGE_SOURCES) | $(NODE_MODULES)
+	@echo 'Building the dashboard into api/static …'
+	@$(WITH_NODE) npm run --silent build
 
 $(PEERS)/.installed: $(PEERS_LOCK) | $(BIN)/python
 	@echo 'Installing the benchmarks'\'' peers into $(PEERS) …'

@@ -159,6 +159,8 @@ class BlueprintStatus(BaseModel):
 class Blueprint(BlueprintCreate):
     """A blueprint as it is stored and answered; times are ISO 8601 in UTC."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     created_at: str
     modified_at: str
 

@@ -81,8 +81,7 @@ class Events:
 
         Without `after`, the newest ones (older than `before`, where given); with it, the next ones that follow.
         """
-        low = f"({after}-0" if after is not None else "-"
-        high = f"({before}-0" if before is not None else "+"
+        low, high = _between(after, before)
         found: list[tuple[bytes, bytes]] = []
         size = 0
         while True:
@@ -101,8 +100,19 @@ class Events:
         found = found[:limit]
         if after is None:
             found.reverse()
-        ids = [int(entry_id.split(b"-")[0]) for entry_id, _ in found]
+        ids = [_number(entry_id) for entry_id, _ in found]
         return EventPage([event for _, event in found], ids[0] if ids else None, ids[-1] if ids else None, has_more)
+
+    async def read(
+        self, session_id: str, *, count: int, before: int | None = None, after: int | None = None
+    ) -> list[tuple[int, bytes]] | None:
+        """Ids and events of one round trip, for a reader that goes on by itself; None for a session never heard of.
+
+        Without `after`, the newest (older than `before`, where given), newest first; with it, the next, oldest first.
+        """
+        low, high = _between(after, before)
+        known, entries = await self._part(session_id, low, high, count, newest_first=after is None)
+        return [(_number(entry_id), event) for entry_id, event in entries] if known else None
 
     async def _part(
         self, session_id: str, low: str, high: str, count: int, *, newest_first: bool
@@ -116,3 +126,12 @@ class Events:
                 pipe.xrange(history, min=low, max=high, count=count)
             known, entries = await pipe.execute()
         return bool(known), [(entry_id, fields[b"e"]) for entry_id, fields in entries]
+
+
+def _between(after: int | None, before: int | None) -> tuple[str, str]:
+    """Both ends of a range of the history, without the ids named."""
+    return "-" if after is None else f"({after}-0", "+" if before is None else f"({before}-0"
+
+
+def _number(entry_id: bytes) -> int:
+    return int(entry_id.split(b"-")[0])

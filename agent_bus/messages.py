@@ -4,7 +4,7 @@ The Lua scripts write these as JSON; the models read them where a program needs 
 to clients (`docs` and the front end take their types from here).
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
 
@@ -33,7 +33,8 @@ LARGEST_INTEGER = 2**53
 class Message(BaseModel):
     """Frozen, and tolerant of fields that a newer version adds."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # What has a default is always there in what is sent, and clients' types are to say so.
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_serialization_defaults_required=True)
 
 
 class Usage(Message):
@@ -64,6 +65,16 @@ class Session(Message):
     """What it has cost in US dollars, as far as that was reported."""
     run: str | None = None
     """Names the current run, or the last one: a whole number that grows from run to run."""
+    events: int = 0
+    """How many events are kept of it."""
+    started_at: str | None = None
+    """When the current run, or the last one, began."""
+    ended_at: str | None = None
+    """When that run ended; None while it goes on."""
+    stop_requested_at: str | None = None
+    """When a stop of that run was asked for."""
+    stop_confirmed_at: str | None = None
+    """When its agent was known to have ceased."""
 
 
 class ContentBlock(BaseModel):
@@ -77,7 +88,13 @@ class ContentBlock(BaseModel):
 class Event(BaseModel):
     """Something that an agent did. Fields that this version does not know are kept and relayed as they are."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="allow",
+        strict=True,
+        ser_json_inf_nan="constants",
+        json_schema_serialization_defaults_required=True,
+    )
 
     event_type: Annotated[str, StringConstraints(max_length=EVENT_TYPE_LENGTH, pattern=EVENT_TYPE_PATTERN)]
     session_id: SessionId
@@ -114,6 +131,15 @@ class InitMessage(Message):
     total: int
     """How many sessions there are; the others come from `GET /sessions` with the cursor `next`."""
     next: str | None = None
+
+
+class ResumedMessage(Message):
+    """The first message on a connection that goes on from `seq` and asked to be told so: what follows, up to `head`."""
+
+    type: Literal["resumed"] = "resumed"
+    seq: int
+    head: int
+    epoch: str
 
 
 class EventMessage(Message):
@@ -153,14 +179,6 @@ class TagsUpdatedMessage(Message):
     type: Literal["tags_updated"] = "tags_updated"
     seq: int
     tags: list[TagCount]
-
-
-class DocumentMessage(Message):
-    """A document came into being or changed."""
-
-    type: Literal["document_created", "document_updated"]
-    seq: int
-    document: dict[str, Any]
 
 
 class DocumentDeletedMessage(Message):

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
         default="http://localhost:8766", validation_alias="DOCUMENT_SERVER_PUBLIC_URL"
     )
     """What documents' `url` begins with."""
+    dashboard_url: str = "http://localhost:8765"
+    """Where people open the dashboard; the documents server takes requests from its pages."""
     blob_store_url: str = ""
     """Where documents' bytes go: empty for a folder beside the data, else `s3://bucket/prefix` and the like."""
     stop_wait_seconds: float = Field(default=5.0, ge=0, le=600)
@@ -77,7 +79,7 @@ class Settings(BaseSettings):
     def _understood(cls, value: str) -> str:
         return check_url(value) if value else value
 
-    @field_validator("document_server_public_url")
+    @field_validator("document_server_public_url", "dashboard_url")
     @classmethod
     def _absolute(cls, value: str) -> str:
         if not _is_web_address(value):
@@ -96,6 +98,15 @@ class Settings(BaseSettings):
     def data(self) -> Path:
         """The folder in which this project's data lies."""
         return data_folder(self.project_dir)
+
+    @property
+    def dashboard_origins(self) -> tuple[str, ...]:
+        """The origins of the dashboard's pages; all of this machine's own names where it is on this machine."""
+        url = urlsplit(self.dashboard_url)
+        if url.hostname not in LOOPBACK_HOSTS:
+            return (f"{url.scheme}://{url.netloc}",)
+        port = f":{url.port}" if url.port else ""
+        return tuple(f"{url.scheme}://{host}{port}" for host in ("localhost", "127.0.0.1", "[::1]"))
 
     @property
     def keys(self) -> Keys:

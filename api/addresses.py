@@ -17,3 +17,8 @@ def public_url(settings: Settings, host: str, port: int) -> str:
     if "document_server_public_url" in settings.model_fields_set:
         return settings.document_server_public_url
     return base_url(host, port)
+
+
+def dashboard_url(settings: Settings, host: str, port: int) -> str:
+    """Where people open the dashboard: as configured, else where the coordinator listens."""
+    return settings.dashboard_url if "dashboard_url" in settings.model_fields_set else base_url(host, port)

@@ -38,17 +38,19 @@ def create_application(title: str, description: str, lifespan: Lifespan) -> Fast
     return app
 
 
-def guard(app: ASGIApp, settings: Settings, shortcuts: Find | None = None) -> ASGIApp:
+def guard(app: ASGIApp, settings: Settings, shortcuts: Find | None = None, *, origins: tuple[str, ...] = ()) -> ASGIApp:
     """The application as it is served: hosts and origins are checked before anything else looks at a request.
 
-    shortcuts: which requests go straight to a handler after that.
+    shortcuts: which requests go straight to a handler after that. origins: whose pages are welcome, beside the
+    application's own and those that the settings list.
     """
+    origins = (*settings.cors_origins, *origins)
     with_cors = JsonCORSMiddleware(
         app,
-        allow_origins=settings.cors_origins,
+        allow_origins=origins,
         allow_methods=["*"],
         allow_headers=["*"],
         expose_headers=["ETag", "Content-Disposition", "X-Total-Count", "Retry-After"],
     )
     inner = Shortcuts(with_cors, shortcuts) if shortcuts is not None else with_cors
-    return NeighbourhoodGuard(inner, origins=settings.cors_origins, hosts=settings.allowed_hosts)
+    return NeighbourhoodGuard(inner, origins=origins, hosts=settings.allowed_hosts)

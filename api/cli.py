@@ -1,5 +1,6 @@
 """The command line, `agent-orchestrator`. What a command needs is imported when it runs, so that `--help` is quick."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from api.cannot_start import CannotStart
 if TYPE_CHECKING:
     from agent_bus.blueprints import Blueprints
     from agent_bus.settings import Settings
+    from api.schemas import SchemaName
 
 COORDINATOR_PORT, DOCUMENTS_PORT = 8765, 8766
 PORT = click.IntRange(1, 65535)
@@ -233,6 +235,19 @@ def doctor(
     for line in doctor.report(findings):
         click.echo(line)
     ctx.exit(0 if all(finding.well for finding in findings) else 1)
+
+
+@main.command()
+@click.argument("name", type=click.Choice(["coordinator", "documents", "messages"]))
+def schema(name: "SchemaName") -> None:
+    """Print what clients' types can be generated from, as JSON.
+
+    The OpenAPI document of the coordinator or of the documents server, or the schema of the WebSocket's messages in the
+    same form.
+    """
+    from api.schemas import schema_of
+
+    click.echo(json.dumps(schema_of(name), indent=2))
 
 
 @main.group()

@@ -9,11 +9,12 @@ from importlib.metadata import version
 from agent_bus.connection import redact
 from agent_bus.settings import LOOPBACK_HOSTS, Settings
 from api import embedded_redis, listening, project_folder, redis_check, terminal
-from api.addresses import base_url, public_url
+from api.addresses import base_url, dashboard_url, public_url
 from api.cannot_start import CannotStart
 from api.embedded_redis import EmbeddedRedis
 from api.programs import environment, python, server, until_healthy
 from api.signals import stop_signals, unless
+from api.static_folder import is_built
 from api.supervisor import Child, Program, Supervisor
 
 logger = logging.getLogger(__name__)
@@ -65,15 +66,13 @@ def check_ports(layout: Layout) -> None:
 def programs(settings: Settings, layout: Layout) -> tuple[Program, Program, list[Program]]:
     """The coordinator, the documents server and the workers, on the Redis that the settings name."""
     for_all = environment(settings)
-    coordinator_url = base_url(layout.host, layout.port)
-    own_pages = (coordinator_url, f"http://127.0.0.1:{layout.port}")
-    for_documents = for_all | {
-        # The dashboard comes from the coordinator's port and reads documents from the other.
-        "CORS_ORIGINS": ",".join(dict.fromkeys((*settings.cors_origins, *own_pages))),
+    # The dashboard comes from the coordinator's port and reads documents from the other; each has to know where.
+    for_servers = for_all | {
         "DOCUMENT_SERVER_PUBLIC_URL": public_url(settings, layout.host, layout.documents_port),
+        "AGENT_ORCHESTRATOR_DASHBOARD_URL": dashboard_url(settings, layout.host, layout.port),
     }
-    coordinator = server("coordinator", layout.host, layout.port, for_all, processes=layout.coordinators)
-    documents = server("documents", layout.host, layout.documents_port, for_documents)
+    coordinator = server("coordinator", layout.host, layout.port, for_servers, processes=layout.coordinators)
+    documents = server("documents", layout.host, layout.documents_port, for_servers)
     workers = [
         Program(
             name="worker" if layout.workers == 1 else f"worker-{number}",
@@ -124,6 +123,7 @@ class System:
         if self._own_redis is not None:
             logs += f"; Redis's own: {self._own_redis.log}"
         lines = [
+            ("Dashboard", url if is_built() else "not built; in a checkout of the source, make dashboard builds it"),
             ("API", f"{url}  (described at {url}/docs)"),
             ("WebSocket", f"{url.replace('http', 'ws', 1)}/ws"),
             ("Documents", f"{documents}  (described at {documents}/docs)"),

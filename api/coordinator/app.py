@@ -16,7 +16,7 @@ from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH
 from agent_bus.settings import Settings
 from api.application import VERSION, create_application, guard
 from api.body_limit import BodyLimit
-from api.coordinator import agents, claude_code, events, sessions
+from api.coordinator import agents, claude_code, dashboard, events, outline, sessions
 from api.coordinator.services import WithServices, open_services
 from api.coordinator.websocket import serve_browser
 from api.errors import DETAIL, RETRY_AFTER_SECONDS, problem
@@ -28,8 +28,8 @@ STOP = re.compile(r"/sessions/([^/]+)/stop")
 DESCRIPTION = "See every agent session live, and stop one for real."
 
 
-def create_app(settings: Settings) -> Served:
-    """The application as it is served, and how its browsers are let go when it goes down."""
+def create_coordinator_api(settings: Settings) -> FastAPI:
+    """The application without the guard around it, and without what goes past the framework."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,8 +58,15 @@ def create_app(settings: Settings) -> Served:
             return problem(503, "The bus subscription is being renewed", {"Retry-After": RETRY_AFTER_SECONDS})
         return JSONResponse({"status": "ready", "connections": services.relay.connections})
 
-    for router in (events.router, claude_code.router, sessions.router, agents.router):
+    for router in (events.router, outline.router, claude_code.router, sessions.router, agents.router):
         app.include_router(router)
+    app.router.routes.extend(dashboard.routes(settings))
+    return app
+
+
+def create_app(settings: Settings) -> Served:
+    """The application as it is served, and how its browsers are let go when it goes down."""
+    app = create_coordinator_api(settings)
 
     async def browser(scope: Scope, receive: Receive, send: Send) -> None:
         relay = app.state.services.relay

@@ -52,14 +52,16 @@ class Outbox:
     With a `wire` they are written at once, and wait here only while the browser is slower than they come; without one,
     whoever sends them takes them.
 
-    sessions: the ids it asked for; empty for all. since: where it says it stands. begun: it has been sent something.
-    live: it gets what the subscriber delivers after `seq`. gone: it has left.
+    sessions: the ids it asked for; empty for all. since: where it says it stands. tell_resumed: it wants to be told how
+    far that is. begun: it has been sent something. live: it gets what the subscriber delivers after `seq`. gone: it has
+    left.
     """
 
     limit: int
     sessions: frozenset[str] = frozenset()
     since: int | None = None
     epoch: str | None = None
+    tell_resumed: bool = False
     wire: Wire | None = None
     seq: int = 0
     live: bool = False

@@ -163,13 +163,23 @@ class Relay:
             return False
         # From here on it is one that has to be told when the flow starts over.
         outbox.seq, outbox.begun = outbox.since, True
-        outbox.begun = outbox.since == head.seq or (outbox.since < head.seq and await self._replay(outbox))
+        outbox.begun = outbox.since == head.seq or (
+            outbox.since < head.seq and await self._following(outbox) is not None
+        )
+        if outbox.begun and outbox.tell_resumed:
+            resumed = {"type": "resumed", "seq": outbox.since, "head": head.seq, "epoch": head.epoch}
+            outbox.put(Batch([orjson.dumps(resumed)]))
         return outbox.begun
+
+    async def _following(self, outbox: Outbox) -> list[BusMessage] | None:
+        """The next messages from the stream; None if it no longer has what follows."""
+        messages = await self._bus.read(outbox.seq, limit=CHUNK)
+        return messages if messages and messages[0].seq == outbox.seq + 1 else None
 
     async def _replay(self, outbox: Outbox) -> bool:
         """Sends the next messages from the stream; False if it no longer has what follows."""
-        messages = await self._bus.read(outbox.seq, limit=CHUNK)
-        if not messages or messages[0].seq != outbox.seq + 1:
+        messages = await self._following(outbox)
+        if messages is None:
             return False
         for message in messages:
             await outbox.room()

@@ -28,7 +28,7 @@ class InvalidQuery(ValueError):
 
 
 def read_query(query: QueryParams, limit: int) -> Outbox:
-    """What the browser asks for: `?since=<seq>`, `&epoch=`, `?session_id=` (repeatable). Raises InvalidQuery."""
+    """What the browser asks for: `?since=<seq>&epoch=&resumed=1`, `?session_id=` (repeatable). Raises InvalidQuery."""
     since = query.get("since")
     if since is not None and not (since.isascii() and since.isdigit() and len(since) <= len(str(2**53))):
         raise InvalidQuery("since must be the seq of the last message that was received")
@@ -37,7 +37,8 @@ def read_query(query: QueryParams, limit: int) -> Outbox:
         raise InvalidQuery(f"at most {MAX_FILTERS} session_id filters; leave them out for all sessions")
     if any(not 0 < len(session_id) <= ID_LENGTH for session_id in sessions):
         raise InvalidQuery("session_id must not be empty or longer than an id can be")
-    return Outbox(limit, sessions, int(since) if since is not None else None, query.get("epoch"))
+    seq = int(since) if since is not None else None
+    return Outbox(limit, sessions, seq, query.get("epoch"), tell_resumed=query.get("resumed") == "1")
 
 
 async def serve_browser(scope: Scope, receive: Receive, send: Send, relay: Relay, *, buffer_bytes: int) -> None:

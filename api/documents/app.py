@@ -40,4 +40,4 @@ def create_documents_api(settings: Settings) -> FastAPI:
 
 def create_app(settings: Settings) -> ASGIApp:
     """The application as it is served. Nothing is opened before its lifespan begins."""
-    return guard(create_documents_api(settings), settings)
+    return guard(create_documents_api(settings), settings, origins=settings.dashboard_origins)

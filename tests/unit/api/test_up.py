@@ -24,7 +24,7 @@ def short_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name in ("REDIS_URL", "DOCUMENT_SERVER_PUBLIC_URL", "CORS_ORIGINS"):
+    for name in ("REDIS_URL", "DOCUMENT_SERVER_PUBLIC_URL", "AGENT_ORCHESTRATOR_DASHBOARD_URL"):
         monkeypatch.delenv(name, raising=False)
     settings = Settings(project_dir=tmp_path)
     return settings.model_copy(update={"redis_url": "redis://:secret@host:6379/0"})
@@ -48,11 +48,11 @@ def test_a_projects_own_packages_are_not_taken_for_ours(settings: Settings) -> N
     assert {program.argv[:2] for program in (coordinator, documents, *workers)} == {(sys.executable, "-P")}
 
 
-def test_the_dashboard_may_use_the_document_server(settings: Settings) -> None:
-    _, documents, _ = programs(settings, Layout("127.0.0.1", 9001, 9002, workers=1))
-    origins = documents.environment["CORS_ORIGINS"].split(",")
-    assert origins == [*settings.cors_origins, "http://localhost:9001", "http://127.0.0.1:9001"]
-    assert documents.environment["DOCUMENT_SERVER_PUBLIC_URL"] == "http://localhost:9002"
+def test_both_servers_know_where_the_dashboard_and_the_documents_are(settings: Settings) -> None:
+    coordinator, documents, _ = programs(settings, Layout("127.0.0.1", 9001, 9002, workers=1))
+    for server in (coordinator, documents):
+        assert server.environment["AGENT_ORCHESTRATOR_DASHBOARD_URL"] == "http://localhost:9001"
+        assert server.environment["DOCUMENT_SERVER_PUBLIC_URL"] == "http://localhost:9002"
 
 
 @pytest.mark.parametrize(("workers", "names"), [(0, []), (1, ["worker"]), (2, ["worker-1", "worker-2"])])

@@ -28,7 +28,11 @@ class Browser:
     def __init__(self, relay: Relay, **how: Any) -> None:
         self.relay = relay
         self.outbox = Outbox(
-            how.pop("limit", MIB), frozenset(how.pop("sessions", ())), how.get("since"), how.get("epoch")
+            how.pop("limit", MIB),
+            frozenset(how.pop("sessions", ())),
+            how.get("since"),
+            how.get("epoch"),
+            tell_resumed=how.get("tell_resumed", False),
         )
         self.frames: list[dict[str, Any]] = []
         self.reading = asyncio.Event()
@@ -157,6 +161,28 @@ async def test_a_browser_that_missed_nothing_gets_nothing(real_bus: Bus, relay: 
         await emit(real_bus)
         await browser.reaches(2)
     assert (browser.inits, browser.seqs) == ([], [2])
+
+
+@pytest.mark.parametrize("since", [4, 10])
+async def test_a_browser_that_asks_is_told_how_much_it_missed_before_it_comes(
+    real_bus: Bus, relay: Relay, since: int
+) -> None:
+    for _ in range(10):
+        await emit(real_bus)
+    epoch = (await real_bus.position()).epoch
+    async with Browser(relay, since=since, tell_resumed=True).open() as browser:
+        await browser.is_live()
+        await emit(real_bus)
+        await browser.reaches(11)
+    assert browser.frames[0] == {"type": "resumed", "seq": since, "head": 10, "epoch": epoch}
+    assert [frame["seq"] for frame in browser.frames[1:]] == list(range(since + 1, 12))
+
+
+async def test_a_browser_that_asks_and_can_not_go_on_is_told_nothing_but_init(real_bus: Bus, relay: Relay) -> None:
+    await emit(real_bus)
+    async with Browser(relay, since=99, tell_resumed=True).open() as browser:
+        await browser.has_init()
+    assert [frame["type"] for frame in browser.frames] == ["init"]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,11 @@ def test_a_position_and_sessions_can_be_asked_for() -> None:
     assert (outbox.sessions, outbox.since, outbox.epoch) == (frozenset({"a", "b,c"}), 12, "ab")
 
 
+def test_only_who_asks_is_told_of_a_resumption() -> None:
+    assert read_query(QueryParams("since=12&resumed=1"), 1000).tell_resumed
+    assert not read_query(QueryParams("since=12"), 1000).tell_resumed
+
+
 @pytest.mark.parametrize(
     "query",
     ["since=", "since=-1", "since=1.5", "since=x", "since=%C2%B2", "since=" + "9" * 17, "session_id=",

@@ -1,0 +1,81 @@
+import type { Platform } from "@/live/socket";
+
+/** A socket whose server is the test. */
+export class FakeSocket {
+  readyState: number = WebSocket.CONNECTING;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onclose: ((event: { code: number; reason: string }) => void) | null = null;
+  closed = false;
+
+  constructor(readonly url: string) {}
+
+  send(...messages: object[]): void {
+    this.readyState = WebSocket.OPEN;
+    for (const message of messages) this.onmessage?.({ data: JSON.stringify(message) });
+  }
+
+  end(code: number, reason = ""): void {
+    this.readyState = WebSocket.CLOSED;
+    this.onclose?.({ code, reason });
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+/** A world in which time passes when the test says so, and chance is always a half. */
+export class FakePlatform implements Platform {
+  readonly sockets: FakeSocket[] = [];
+  reachable = true;
+  #now = 0;
+  #timers: { at: number; run: () => void }[] = [];
+
+  open(url: string): WebSocket {
+    const socket = new FakeSocket(url);
+    this.sockets.push(socket);
+    return socket as unknown as WebSocket;
+  }
+
+  later(ms: number, run: () => void): () => void {
+    const timer = { at: this.#now + ms, run };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((one) => one !== timer);
+    };
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  random(): number {
+    return 0.5;
+  }
+
+  async answers(): Promise<boolean> {
+    return this.reachable;
+  }
+
+  /** The connection that was opened last. */
+  get socket(): FakeSocket {
+    const socket = this.sockets.at(-1);
+    if (socket === undefined) throw new Error("no connection was opened");
+    return socket;
+  }
+
+  /** Lets time pass, and what was waiting for it happen. */
+  async pass(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    for (;;) {
+      const due = this.#timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0];
+      if (due === undefined) break;
+      this.#timers = this.#timers.filter((timer) => timer !== due);
+      this.#now = due.at;
+      due.run();
+      await Promise.resolve();
+    }
+    this.#now = end;
+    await Promise.resolve();
+  }
+}
