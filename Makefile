@@ -93,7 +93,7 @@ wheel: $(INSTALLED_DEV) $(PAGE)
 	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
 
 screenshots: $(INSTALLED_DEV) $(PAGE)
-	$(BIN)/python -m tests.browser.screenshots docs/screenshots
+	$(BIN)/python -m tests.dashboard.screenshots docs/screenshots
 
 peers: $(PEERS)/.installed $(SOCKETIO)/.installed
 

@@ -161,9 +161,15 @@ class Server(Process):
     """A coordinator or a documents server on a free port."""
 
     def __init__(
-        self, part: str, redis_url: str, folder: Path, environment: dict[str, str] | None = None, *options: str
+        self,
+        part: str,
+        redis_url: str,
+        folder: Path,
+        environment: dict[str, str] | None = None,
+        *options: str,
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws_url = f"ws://127.0.0.1:{self.port}/ws"
         folder.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ import pytest
 
 from agent_bus.timestamps import now
 from tests.browser import Browser, Message
+from tests.chromium import find_chromium
 from tests.processes import DEADLINE_SECONDS, REPOSITORY, RedisServer, Server
 from tests.wires import RawBrowser
 
@@ -311,10 +312,7 @@ def site(folder: Path, news: "asyncio.Queue[str]") -> Iterator[int]:
 @pytest.fixture
 def chromium() -> str:
     """The browser's program."""
-    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
-        if found := shutil.which(name):
-            return found
-    pytest.skip("there is no chromium on PATH")
+    return find_chromium()
 
 
 TELL_BY_POST = """

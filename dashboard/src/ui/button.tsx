@@ -12,7 +12,14 @@ const LOOKS: Record<Look, string> = {
   quiet: "border border-transparent text-muted hover:bg-raised hover:text-ink",
 };
 
-type ButtonProps = ComponentProps<"button"> & { look?: Look; size?: "small" | "normal"; asChild?: boolean };
+const SIZES = {
+  normal: "h-9 px-3 text-sm",
+  small: "h-7 px-2 text-xs",
+  icon: "size-9",
+  smallIcon: "size-7",
+};
+
+type ButtonProps = ComponentProps<"button"> & { look?: Look; size?: keyof typeof SIZES; asChild?: boolean };
 
 /** A button. With `asChild`, its only child (a link, as a rule) looks like one. */
 export function Button({ look = "plain", size = "normal", asChild = false, className, type, ...rest }: ButtonProps) {
@@ -23,7 +30,7 @@ export function Button({ look = "plain", size = "normal", asChild = false, class
       className={cn(
         "inline-flex shrink-0 items-center justify-center gap-1.5 rounded-md font-medium whitespace-nowrap",
         "transition-colors select-none disabled:cursor-not-allowed disabled:opacity-50",
-        size === "small" ? "h-7 px-2 text-xs" : "h-9 px-3 text-sm",
+        SIZES[size],
         LOOKS[look],
         className,
       )}
@@ -32,17 +39,16 @@ export function Button({ look = "plain", size = "normal", asChild = false, class
   );
 }
 
-type IconButtonProps = Omit<ButtonProps, "aria-label"> & { label: string };
+type IconButtonProps = Omit<ButtonProps, "aria-label" | "size"> & { label: string; size?: "small" | "normal" };
 
 /** A button that shows an icon; `label` is what it is called, and its tooltip. */
-export function IconButton({ label, look = "quiet", size = "normal", className, ...rest }: IconButtonProps) {
+export function IconButton({ label, look = "quiet", size = "normal", ...rest }: IconButtonProps) {
   return (
     <Button
       aria-label={label}
       title={label}
       look={look}
-      size={size}
-      className={cn("px-0", size === "small" ? "w-7" : "w-9", className)}
+      size={size === "small" ? "smallIcon" : "icon"}
       {...rest}
     />
   );

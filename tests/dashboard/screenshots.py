@@ -1,0 +1,85 @@
+"""Pictures of every page, at two sizes, light and dark: `python -m tests.dashboard.screenshots FOLDER`."""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.dashboard.browsing import chromium, open_page
+from tests.dashboard.demonstration import REVIEW, fill
+from tests.dashboard.system import System, running
+from tests.processes import RedisServer
+
+SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
+THEMES = ("light", "dark")
+
+
+def at_rest(page: Page) -> None:
+    """Nothing more to do: all of it is there."""
+    page.wait_for_load_state("networkidle")
+
+
+def first_document(page: Page) -> None:
+    """A document is open."""
+    page.get_by_text("settling-invoices.md").first.click()
+    page.get_by_text("How invoices are settled").first.wait_for()
+
+
+def first_agent(page: Page) -> None:
+    """A blueprint is open."""
+    page.get_by_text("reviewer").first.click()
+    page.get_by_text("You review changes.").first.wait_for()
+
+
+PAGES: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "sessions": ("/sessions", at_rest),
+    "session": (f"/sessions/{REVIEW}", at_rest),
+    "documents": ("/documents", at_rest),
+    "document": ("/documents", first_document),
+    "agents": ("/agents", at_rest),
+    "agent": ("/agents", first_agent),
+    "charts": ("/charts", at_rest),
+}
+
+
+def take(system: System, browser: Browser, folder: Path) -> None:
+    """All of them, named for the page, the size and the theme."""
+    for theme in THEMES:
+        for size, (width, height) in SIZES.items():
+            context = _context(browser, theme, width, height)
+            for name, (address, prepare) in PAGES.items():
+                page = open_page(context, f"{system.replicas[0].url}/#{address}")
+                prepare(page)
+                at_rest(page)
+                page.screenshot(path=folder / f"{name}-{size}-{theme}.png")
+                page.close()
+            context.close()
+
+
+def _context(browser: Browser, theme: str, width: int, height: int) -> BrowserContext:
+    return browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+        reduced_motion="reduce",
+        has_touch=width < 500,
+    )
+
+
+def main() -> None:
+    """Starts a system, fills it, and takes its pictures."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        RedisServer(Path(scratch) / "redis") as redis,
+        running(redis, "screenshots", Path(scratch) / "system") as system,
+        chromium() as browser,
+    ):
+        fill(system)
+        take(system, browser, folder)
+
+
+if __name__ == "__main__":
+    main()

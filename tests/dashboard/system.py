@@ -1,0 +1,62 @@
+"""The whole system as people meet it: two coordinators that serve the page, documents, a worker, and one Redis."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from api.static_folder import is_built
+from tests.processes import Process, RedisServer, Server, free_port, worker
+
+# How long a stop waits for its agent; short, for tests that wait for it to run out.
+STOP_WAIT_SECONDS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Its parts, and clients for both kinds of server."""
+
+    redis: RedisServer
+    namespace: str
+    folder: Path
+    replicas: tuple[Server, Server]
+    documents: Server
+    worker: Process
+    http: httpx.Client
+    files: httpx.Client
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What an agent in a process of its own has to know."""
+        return {
+            "REDIS_URL": self.redis.url,
+            "AGENT_ORCHESTRATOR_NAMESPACE": self.namespace,
+            "AGENT_ORCHESTRATOR_PROJECT_DIR": str(self.folder),
+            "AGENT_ORCHESTRATOR_API_URL": self.replicas[0].url,
+        }
+
+
+@contextmanager
+def running(redis: RedisServer, namespace: str, folder: Path) -> Iterator[System]:
+    """The system on a namespace of its own."""
+    assert is_built(), "the dashboard has not been built: make dashboard"
+    documents_port = free_port()
+    environment = {
+        "AGENT_ORCHESTRATOR_NAMESPACE": namespace,
+        "AGENT_ORCHESTRATOR_STOP_WAIT_SECONDS": str(STOP_WAIT_SECONDS),
+        "DOCUMENT_SERVER_PUBLIC_URL": f"http://127.0.0.1:{documents_port}",
+    }
+    with (
+        Server("coordinator", redis.url, folder, environment) as a,
+        Server("coordinator", redis.url, folder, environment) as b,
+    ):
+        pages = {"CORS_ORIGINS": f"{a.url},{b.url}"}
+        with (
+            Server("documents", redis.url, folder, environment | pages, port=documents_port) as documents,
+            worker(redis.url, folder, environment) as jobs,
+            httpx.Client(base_url=a.url, timeout=30) as http,
+            httpx.Client(base_url=documents.url, timeout=30) as files,
+        ):
+            yield System(redis, namespace, folder, (a, b), documents, jobs, http, files)
