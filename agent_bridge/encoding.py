@@ -10,7 +10,7 @@ import orjson
 
 from agent_bridge.plain import as_plain_json, readable
 from agent_bus import timestamps
-from agent_bus.event_records import EventRecord
+from agent_bus.event_records import EventRecord, tool_outcome
 
 EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 # The coordinator's limit for events that come over HTTP; what is larger is cut, and says so.
@@ -76,6 +76,7 @@ def encode(identity: SessionIdentity, event_type: str, fields: Mapping[str, Any]
         body[1:],
         identity.project_dir or "",
         identity.agent_name or "",
+        tool_outcome(event_type, said.get("tool_name"), said.get("error")),
     )
 
 

@@ -3,7 +3,7 @@
 from pydantic_core import from_json
 
 from agent_bus import timestamps
-from agent_bus.event_records import EventRecord
+from agent_bus.event_records import EventRecord, tool_outcome
 from agent_bus.identifiers import NAME_LENGTH
 from agent_bus.messages import Event
 
@@ -32,6 +32,7 @@ def encode_event(event: Event) -> EventRecord:
         encoded[1:],
         _text(extra.get("project_dir")),
         _text(extra.get("agent_name")),
+        tool_outcome(event.event_type, event.tool_name, event.error),
     )
 
 

@@ -59,7 +59,7 @@ class Events:
             [
                 session_id, source, run, owner, first,
                 *events[0].description(),
-                *(argument for event in events for argument in (event.event_type, event.json_tail)),
+                *(argument for event in events for argument in event.arguments()),
             ],
         )  # fmt: skip
 

@@ -84,7 +84,8 @@ class Hooks:
                 report.open,
                 report.agent,
                 *report.start.description(),
-                *(event.json_tail for event in (report.start, report.finish, report.stopped, *report.events)),
+                *(event.json_tail for event in (report.start, report.finish, report.stopped)),
+                *(argument for event in report.events for argument in event.arguments()),
             ],
         )
         return HookOutcome(answer == b"go", run.decode())

@@ -46,9 +46,14 @@ class Keys:
         """Hash: the session; its fields are listed in `scripts/session.lua`."""
         return f"{self.session_prefix}{session_id}"
 
+    @property
+    def history_prefix(self) -> str:
+        """What the key of a session's history begins with."""
+        return f"{self.namespace}:events:"
+
     def history(self, session_id: str) -> str:
         """Stream: the session's events, never trimmed behind the user's back."""
-        return f"{self.namespace}:events:{session_id}"
+        return f"{self.history_prefix}{session_id}"
 
     @property
     def sessions(self) -> str:
@@ -62,6 +67,10 @@ class Keys:
     def sessions_of_agent(self, agent_name: str) -> str:
         """Sorted set: the ids of an agent's sessions, by creation."""
         return f"{self.sessions}:agent:{agent_name}"
+
+    def statistics(self, start: int) -> str:
+        """Hash, expiring: what was counted from a moment on (s since 1970); see `scripts/statistics.lua`."""
+        return f"{self.sessions}:statistics:{start}"
 
     @property
     def leases(self) -> str:

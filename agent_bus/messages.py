@@ -47,7 +47,10 @@ class Usage(Message):
 
 
 class Session(Message):
-    """One agent's session, as of the message or answer that carries it."""
+    """One agent's session, as of the message or answer that carries it.
+
+    Times are the server's clock, except for `created_at`.
+    """
 
     session_id: str
     session_name: str
@@ -66,15 +69,19 @@ class Session(Message):
     run: str | None = None
     """Names the current run, or the last one: a whole number that grows from run to run."""
     events: int = 0
-    """How many events are kept of it."""
+    """How many events are kept of it, late ones too.
+
+    In a message these are the session's events with a lower `seq` than the message's own. An event that follows it,
+    even if it is the one that brought the change about, is not counted yet: each `event` message after it adds one.
+    """
     started_at: str | None = None
-    """When the current run, or the last one, began."""
+    """When the current run, or the last one, began. None: before this was recorded."""
     ended_at: str | None = None
-    """When that run ended; None while it goes on."""
+    """When that run ended: finished, or stopped, be that confirmed or not. None while it goes on."""
     stop_requested_at: str | None = None
-    """When a stop of that run was asked for."""
+    """When a stop of that run was first asked for. None: it was not."""
     stop_confirmed_at: str | None = None
-    """When its agent was known to have ceased."""
+    """When its agent was known to have ceased. None: that is not known, or no stop was asked for."""
 
 
 class ContentBlock(BaseModel):

@@ -84,7 +84,7 @@ class Sessions:
         epoch, seq, total, score, last, *sessions = await self._bus.run(
             "list_sessions",
             ["", "", index, self._keys.leases],
-            ["", self._keys.session_prefix, *start, limit],
+            ["", self._keys.session_prefix, *start, limit, self._keys.history_prefix],
         )
         return SessionPage(
             Position(epoch.decode(), int(seq)),

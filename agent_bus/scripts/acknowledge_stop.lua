@@ -1,4 +1,4 @@
--- include: bus session
+-- include: bus statistics session
 -- The agent of a run has ceased because it was asked to.
 --
 -- ARGV[5] run      the run that was stopped; another one going now is left alone
@@ -10,7 +10,8 @@ if before.run ~= ARGV[5] or not before.stop_id then return 'stale' end
 if before.status == 'stopped' and before.stop_confirmed == '1' then return 'repeated' end
 
 local s = copy(before)
-s.status, s.stop_confirmed = 'stopped', '1'
+end_run(s, 'stopped')
+confirm_stop(s)
 drop_lease(s)
 touch(s)
 append_event(ARGV[6])

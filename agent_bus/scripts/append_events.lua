@@ -1,4 +1,4 @@
--- include: bus session
+-- include: bus statistics session
 -- Accepts events of one session, in order, with every change of status that they bring.
 --
 -- KEYS[8] produced  the number of the producer's last accepted event (expires); unused without a producer
@@ -8,7 +8,8 @@
 -- ARGV[8] first     the first event's number in the producer's own count, so that a repeat is known; '0': not counted
 -- ARGV[9] timestamp of the first event, ARGV[10] the same in µs, ARGV[11] session name, ARGV[12] project dir,
 -- ARGV[13] agent name: what describes the session
--- ARGV[14] then two for each event: type, and the event as JSON without opening brace and id
+-- ARGV[14] then two for each event: its type (with a tool's outcome, see statistics.lua), and the event as JSON without
+-- opening brace and id
 -- Returns {last event's id or '', stop command or '', run, events accepted now}.
 local source, run, owner, first = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 local timestamp, score, name, project_dir, agent_name = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
@@ -32,7 +33,8 @@ local last, accepted = '', 0
 for i = EVENTS, #ARGV, 2 do
   local ordinal = first + (i - EVENTS) / 2
   if first == 0 or ordinal > produced then
-    local kind, rest = ARGV[i], ARGV[i + 1]
+    local kind, outcome = type_and_outcome(ARGV[i])
+    local rest = ARGV[i + 1]
     local ours = s == nil or run == '' or run == s.run
     local changed = false
     if s == nil then
@@ -58,20 +60,23 @@ for i = EVENTS, #ARGV, 2 do
       if kind == 'usage' and count_usage(s, rest) then changed = true end
       if changed and kind ~= 'session_stop' then announce(s, 'session_updated') end
     end
-    last = append_event(rest)
+    last = append_event(rest, outcome)
     accepted = accepted + 1
     if ours and kind == 'turn_interrupted' and owner ~= '' and owner == s.lease_owner and interrupts(s, rest) then
-      s.status, s.open, s.queued = 'finished', nil, nil
+      end_run(s, 'finished')
+      s.open, s.queued = nil, nil
       announce(s, 'session_updated')
     end
     if ours and kind == 'session_stop' then
       if s.status == 'running' then
-        s.status, changed = 'finished', true
+        end_run(s, 'finished')
+        changed = true
       end
       -- An agent that was asked to stop and reports its end has stopped, whichever way it learned of it. While a
       -- bridge is connected, only the bridge knows.
       if s.stop_confirmed == '0' and (owner ~= '' or not connected(s)) then
-        s.stop_confirmed, changed = '1', true
+        confirm_stop(s)
+        changed = true
       end
       if owner ~= '' and owner == s.lease_owner then
         drop_lease(s)

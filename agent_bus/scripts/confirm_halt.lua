@@ -1,4 +1,4 @@
--- include: bus session
+-- include: bus statistics session
 -- A program that was told not to go on, and has not gone on since, has stopped.
 -- The caller reads KEYS[8] for sessions that may be due; here it is looked at again, so that replicas may race.
 --
@@ -21,7 +21,8 @@ redis.call('ZREM', KEYS[8], id)
 -- What had begun before is still at work, or a prompt that was typed before comes next: that comes by here again.
 if before.open or before.queued then return 0 end
 local s = copy(before)
-s.status, s.stop_confirmed = 'stopped', '1'
+end_run(s, 'stopped')
+confirm_stop(s)
 touch(s)
 append_event(ARGV[6])
 save(s, before)

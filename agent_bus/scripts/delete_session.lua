@@ -1,4 +1,4 @@
--- include: bus session
+-- include: bus statistics session
 -- Removes a session and its history.
 -- Returns the number of events that went with it, or -1 if there is no such session.
 local s = load(KEYS[4])

@@ -1,4 +1,4 @@
--- include: bus session
+-- include: bus statistics session
 -- Ends a run that nobody has heard of for so long that its agent must be lost: it has finished, for nobody stopped it.
 --
 -- ARGV[5] silence   seconds without a lease and without an event
@@ -8,7 +8,7 @@ local before = load(KEYS[4])
 if not before or before.status ~= 'running' or connected(before) then return 0 end
 if before.modified_at > iso(tonumber(clock[1]) - tonumber(ARGV[5]), tonumber(clock[2])) then return 0 end
 local s = copy(before)
-s.status = 'finished'
+end_run(s, 'finished')
 touch(s)
 append_event(ARGV[6])
 save(s, before)

@@ -1,4 +1,4 @@
--- include: bus session
+-- include: bus statistics session
 -- A page of sessions, newest first, together with the bus position that it is true at.
 --
 -- KEYS[6] the index to read (all sessions, those of a status, or those of an agent); KEYS[4] is unused
@@ -6,6 +6,7 @@
 -- ARGV[6] after   the session id that the page before ended with; '' for the first page
 -- ARGV[7] score   that session's, should it be gone or have been created anew
 -- ARGV[8] limit
+-- ARGV[9] prefix  of their histories' keys
 -- Returns {epoch or '', number, sessions in the index, last one's score, last one's id (both '' if none follows),
 -- session as JSON…}.
 local start = 0
@@ -24,7 +25,7 @@ local page = redis.call('ZREVRANGE', KEYS[6], start, start + tonumber(ARGV[8]) -
 local found = {}
 for i = 1, #page, 2 do
   local s = load(ARGV[5] .. page[i])
-  if s then found[#found + 1] = session_json(s) end
+  if s then found[#found + 1] = session_json(s, ARGV[9] .. page[i]) end
 end
 local total = redis.call('ZCARD', KEYS[6])
 local more = start + #page / 2 < total

@@ -1,4 +1,4 @@
--- include: bus session
+-- include: bus statistics session
 -- Changes what describes a session, on a person's word.
 --
 -- ARGV[5] then three for each change: field, 'set' or 'clear', value

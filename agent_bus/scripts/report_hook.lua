@@ -1,4 +1,4 @@
--- include: bus session
+-- include: bus statistics session
 -- A hook of an agent's program says what the program is about to do or has done, and learns whether it may go on.
 --
 -- Turns of a program that stays open between them are runs of one session: a prompt begins one, its answer ends it.
@@ -17,7 +17,8 @@
 -- ARGV[9] timestamp of the events, ARGV[10] the same in µs
 -- ARGV[11] a name for a session that has none, ARGV[12] project dir, ARGV[13] agent name
 -- ARGV[14] the event that begins a run, ARGV[15] the one that ends it, ARGV[16] the one that ends a stopped run
--- ARGV[17] on: the events to keep. All are JSON without opening brace and id.
+-- ARGV[17] on: the events to keep, two for each: its type (with a tool's outcome, see statistics.lua), and the event.
+-- All events are JSON without opening brace and id.
 -- Returns {'go' or 'halt', run}. 'halt': somebody wants the run to end, and the program is to be told so; note_halt.lua
 -- says that it has been.
 local kind, prompt_id, uses, agent = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
@@ -102,11 +103,16 @@ if stopping and s.halted and ENDS[kind] then
   redis.call('ZADD', KEYS[8], s.halted, id)
 end
 -- It was said to have ceased, and goes on. What a program that was ended had still to say does not tell that.
-if halt and s.stop_confirmed == '1' and (s.halted or not ENDS[kind]) then s.stop_confirmed, changed = '0', true end
+if halt and s.stop_confirmed == '1' and (s.halted or not ENDS[kind]) then
+  s.stop_confirmed, s.confirmed_at, changed = '0', nil, true
+end
 
 if began or changed then announce(s, before and 'session_updated' or 'session_created') end
 if began then append_event(ARGV[START]) end
-for i = EVENTS, #ARGV do append_event(ARGV[i]) end
+for i = EVENTS, #ARGV, 2 do
+  local _, outcome = type_and_outcome(ARGV[i])
+  append_event(ARGV[i + 1], outcome)
+end
 
 -- The end of a turn is the beginning of the next where a prompt waits for it; one that was halted has had its end.
 local over = kind == 'end' and not (s.queued and not s.halted) or kind == 'exit' and not connected(s)
@@ -114,7 +120,7 @@ if kind == 'end' then s.queued = nil end
 if over then
   s.open = nil
   if s.status == 'running' and not stopping then
-    s.status = 'finished'
+    end_run(s, 'finished')
     append_event(ARGV[FINISH])
     announce(s, 'session_updated')
   elseif s.stop_confirmed == '0' and connected(s) then
@@ -122,7 +128,8 @@ if over then
     s.halted = number(now_ms)
     redis.call('ZADD', KEYS[8], s.halted, id)
   elseif s.stop_confirmed == '0' then
-    s.status, s.stop_confirmed = 'stopped', '1'
+    end_run(s, 'stopped')
+    confirm_stop(s)
     append_event(ARGV[STOPPED])
     announce(s, 'session_updated')
   end

@@ -1,4 +1,4 @@
--- include: bus session
+-- include: bus statistics session
 -- Asks the agent of the current run to stop.
 --
 -- KEYS[8] control   the session's control channel
@@ -22,7 +22,7 @@ if connected(s) then
   redis.call('PUBLISH', KEYS[8], stop_command(s))
   return { 'sent', session_json(s), s.run }
 end
-s.status = 'stopped'
+end_run(s, 'stopped')
 save(s, before)
 announce(s, 'session_updated')
 redis.call('PUBLISH', KEYS[8], stop_command(s))

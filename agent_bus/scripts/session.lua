@@ -1,7 +1,8 @@
 -- A session as its scripts see it: a table of the hash's fields, written back by save().
 --
 -- KEYS[4] session   hash: session_id session_name named status created_at score modified_at project_dir agent_name
---                   run started attached guarded via lease_owner lease_until stop_id stop_at stop_confirmed
+--                   run began_at ended_at started attached guarded via lease_owner lease_until
+--                   stop_id stop_at stop_confirmed confirmed_at
 --                   prompt_id queued open halted (see report_hook.lua)
 --                   input_tokens output_tokens cache_read_tokens cache_write_tokens cost_nanos (see usage below)
 -- KEYS[5] history   stream: id <event id>-0, field e (the event as JSON)
@@ -47,12 +48,20 @@ local function cost_json(s)
   return string.format('%.9f', tonumber(s.cost_nanos) / NANOS)
 end
 
-local function session_json(s)
+local function moment(value)
+  return value and '"' .. value .. '"' or 'null'
+end
+
+-- history: the session's, where it is not the one that the script was called for.
+local function session_json(s, history)
   return '{"session_id":' .. text(s.session_id) .. ',"session_name":' .. text(s.session_name)
     .. ',"status":"' .. s.status .. '","created_at":"' .. s.created_at .. '","modified_at":"' .. s.modified_at
     .. '","project_dir":' .. text(s.project_dir) .. ',"agent_name":' .. text(s.agent_name)
     .. ',"presence":"' .. presence(s) .. '","stop_confirmed":' .. (CONFIRMED[s.stop_confirmed] or 'null')
-    .. ',"usage":' .. usage_json(s) .. ',"cost_usd":' .. cost_json(s) .. ',"run":"' .. s.run .. '"}'
+    .. ',"usage":' .. usage_json(s) .. ',"cost_usd":' .. cost_json(s) .. ',"run":"' .. s.run
+    .. '","events":' .. redis.call('XLEN', history or KEYS[5]) .. ',"started_at":' .. moment(s.began_at)
+    .. ',"ended_at":' .. moment(s.ended_at) .. ',"stop_requested_at":' .. moment(s.stop_at)
+    .. ',"stop_confirmed_at":' .. moment(s.confirmed_at) .. '}'
 end
 
 -- Adds what a `usage` event says; rest is the event without its opening brace. Returns whether anything was added.
@@ -81,7 +90,8 @@ local function announce(s, kind)
   emit(s.session_id, kind, function() return '"session":' .. session_json(s) .. '}' end)
 end
 
--- Writes what differs from before (the table load() gave, or nil for a new session) and moves the indexes with it.
+-- Writes what differs from before (the table load() gave, or nil for a new session), moves the indexes with it, and adds
+-- to the statistics what was accepted before.
 local function save(s, before)
   before = before or {}
   local set, gone = {}, {}
@@ -104,6 +114,7 @@ local function save(s, before)
       if s[facet] then redis.call('ZADD', index .. s[facet], s.score, id) end
     end
   end
+  write_counts()
 end
 
 local function copy(s)
@@ -127,11 +138,24 @@ end
 local function begin_run(s)
   s.run = number((tonumber(redis.call('GET', KEYS[1])) or 0) + 1)
   s.status = 'running'
+  s.began_at, s.ended_at = now_iso, nil
   s.started, s.attached, s.guarded, s.via = nil, nil, nil, nil
   s.prompt_id, s.queued, s.open, s.halted = nil, nil, nil, nil
-  s.stop_id, s.stop_at, s.stop_confirmed = nil, nil, nil
+  s.stop_id, s.stop_at, s.stop_confirmed, s.confirmed_at = nil, nil, nil, nil
   s.lease_owner, s.lease_until = nil, nil
   redis.call('ZREM', KEYS[7], id)
+  runs_begun = runs_begun + 1
+end
+
+-- A run has one end: what becomes known of it later does not move it.
+local function end_run(s, status)
+  s.status = status
+  s.ended_at = s.ended_at or now_iso
+end
+
+local function confirm_stop(s)
+  s.stop_confirmed = '1'
+  s.confirmed_at = s.confirmed_at or now_iso
 end
 
 local function hold_lease(s, owner, ttl_ms)
@@ -158,14 +182,15 @@ local function describe(s, name, project_dir, agent_name)
   return changed
 end
 
--- rest: the event as a JSON object without its opening brace and its id.
-local function append_event(rest)
+-- rest: the event as a JSON object without its opening brace and its id. outcome: the tool's that it tells, or nil.
+local function append_event(rest, outcome)
   local event
   local seq = emit(id, 'event', function(n)
     event = '{"id":' .. n .. ',' .. rest
     return '"data":' .. event .. '}'
   end)
   redis.call('XADD', KEYS[5], seq .. '-0', 'e', event)
+  count_event(outcome)
   return seq
 end
 

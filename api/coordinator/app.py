@@ -16,7 +16,7 @@ from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH
 from agent_bus.settings import Settings
 from api.application import VERSION, create_application, guard
 from api.body_limit import BodyLimit
-from api.coordinator import agents, claude_code, dashboard, events, outline, sessions
+from api.coordinator import agents, claude_code, dashboard, events, outline, sessions, statistics
 from api.coordinator.services import WithServices, open_services
 from api.coordinator.websocket import serve_browser
 from api.errors import DETAIL, RETRY_AFTER_SECONDS, problem
@@ -58,7 +58,9 @@ def create_coordinator_api(settings: Settings) -> FastAPI:
             return problem(503, "The bus subscription is being renewed", {"Retry-After": RETRY_AFTER_SECONDS})
         return JSONResponse({"status": "ready", "connections": services.relay.connections})
 
-    for router in (events.router, outline.router, claude_code.router, sessions.router, agents.router):
+    for router in (
+        events.router, outline.router, claude_code.router, sessions.router, statistics.router, agents.router,
+    ):  # fmt: skip
         app.include_router(router)
     app.router.routes.extend(dashboard.routes(settings))
     return app

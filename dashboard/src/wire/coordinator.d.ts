@@ -244,6 +244,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Statistics
+         * @description How many events came, how many runs began and which tools were used, over time by the server's clock.
+         *
+         *     Buckets of 5 minutes up to 24 hours, of an hour beyond; they end with the current one.
+         */
+        get: operations["get_statistics_statistics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agents": {
         parameters: {
             query?: never;
@@ -412,6 +434,22 @@ export interface components {
             status: "active" | "inactive";
         };
         /**
+         * Bucket
+         * @description What was accepted from `start` on until the next bucket's.
+         */
+        Bucket: {
+            /** Start */
+            start: string;
+            /** Events */
+            events: number;
+            /** Sessions */
+            sessions: number;
+            /** Tools */
+            tools: {
+                [key: string]: components["schemas"]["ToolCount"];
+            };
+        };
+        /**
          * ContentBlock
          * @description A piece of a message: `{"type": "text", "text": …}`, or another type with fields of its own.
          */
@@ -554,6 +592,8 @@ export interface components {
         /**
          * Session
          * @description One agent's session, as of the message or answer that carries it.
+         *
+         *     Times are the server's clock, except for `created_at`.
          */
         Session: {
             /** Session Id */
@@ -626,6 +666,19 @@ export interface components {
             total: number;
             /** Next */
             next: string | null;
+        };
+        /**
+         * Statistics
+         * @description Counts over time, oldest first, without gaps; the last bucket is the current one. They outlive their sessions.
+         */
+        Statistics: {
+            /**
+             * Bucket Seconds
+             * @enum {integer}
+             */
+            bucket_seconds: 300 | 3600;
+            /** Buckets */
+            buckets: components["schemas"]["Bucket"][];
         };
         /**
          * StdioServer
@@ -728,6 +781,16 @@ export interface components {
             id: number;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * ToolCount
+         * @description How often a tool's use has ended, and how often with an `error`.
+         */
+        ToolCount: {
+            /** Uses */
+            uses: number;
+            /** Errors */
+            errors: number;
         };
         /**
          * Usage
@@ -1293,6 +1356,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    get_statistics_statistics_get: {
+        parameters: {
+            query?: {
+                /** @description how far back */
+                hours?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statistics"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -223,6 +223,8 @@ export interface components {
         /**
          * Session
          * @description One agent's session, as of the message or answer that carries it.
+         *
+         *     Times are the server's clock, except for `created_at`.
          */
         Session: {
             /** Session Id */

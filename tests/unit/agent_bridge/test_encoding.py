@@ -230,6 +230,20 @@ def test_everything_in_a_record_can_be_sent(field: str) -> None:
             argument.encode()
 
 
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({"tool_name": "Bash"}, "0 Bash"),
+        ({"tool_name": "Bash", "error": "exit 1"}, "1 Bash"),
+        ({"tool_name": "Bash", "error": None, "tool_output": "x" * 2_000_000}, "0 Bash"),
+        ({"tool_name": Odd()}, "0 "),
+    ],
+)
+def test_a_tools_outcome_is_said_beside_the_event(fields: dict[str, Any], outcome: str) -> None:
+    assert encode(IDENTITY, "post_tool", fields).outcome == outcome
+    assert encode(IDENTITY, "pre_tool", fields).outcome == ""
+
+
 def test_text_becomes_one_block_and_blocks_stay() -> None:
     assert content_blocks("hello") == [{"type": "text", "text": "hello"}]
     blocks = ({"type": "image", "data": "…"}, {"type": "text", "text": "x"})

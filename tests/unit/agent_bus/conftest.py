@@ -8,7 +8,7 @@ import pytest
 
 from agent_bus.bus import Bus
 from agent_bus.commands import Appended
-from agent_bus.event_records import EventRecord
+from agent_bus.event_records import EventRecord, tool_outcome
 from agent_bus.events import Events, Producer
 from agent_bus.sessions import Sessions
 from agent_bus.timestamps import microseconds, now
@@ -19,7 +19,9 @@ def record(event_type: str, session_id: str = "s", **fields: Any) -> EventRecord
     at = fields.pop("timestamp", None) or now()
     described = {name: fields.get(name) or "" for name in ("project_dir", "agent_name")}
     body = {"event_type": event_type, "session_id": session_id, "session_name": session_id, "timestamp": at} | fields
-    return EventRecord(event_type, at, microseconds(at), body["session_name"], orjson.dumps(body)[1:], **described)
+    outcome = tool_outcome(event_type, fields.get("tool_name"), fields.get("error"))
+    tail = orjson.dumps(body)[1:]
+    return EventRecord(event_type, at, microseconds(at), body["session_name"], tail, **described, outcome=outcome)
 
 
 class Driver:

@@ -26,6 +26,14 @@ def test_what_can_not_describe_a_session_is_kept_in_the_event_only(value: object
     assert json.loads(b"{" + record.json_tail)["project_dir"] == value
 
 
+def test_a_tools_outcome_is_said_beside() -> None:
+    outcomes = [
+        event(event_type=kind, tool_name="Bash", error=error)
+        for kind, error in (("pre_tool", None), ("post_tool", None), ("post_tool", "exit 1"))
+    ]
+    assert [encode_event(outcome).outcome for outcome in outcomes] == ["", "0 Bash", "1 Bash"]
+
+
 def test_a_number_that_no_double_holds_is_refused() -> None:
     with pytest.raises(NumberTooLarge):
         encode_event(event(size=float("inf")))

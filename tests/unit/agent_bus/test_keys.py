@@ -20,7 +20,11 @@ namespaces = st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True)
 
 
 def everything(keys: Keys, identifier: str) -> list[str]:
-    return [getattr(keys, name) for name in SINGLE] + [kind(keys, identifier) for kind in PER_ID]
+    return [
+        *(getattr(keys, name) for name in SINGLE),
+        *(kind(keys, identifier) for kind in PER_ID),
+        keys.statistics(300),
+    ]
 
 
 @given(identifier=ids)

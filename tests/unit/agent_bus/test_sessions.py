@@ -16,10 +16,12 @@ async def test_start_creates_a_running_session_and_tells_of_it_before_the_event(
         "session_id": "s", "session_name": "s", "status": "running", "created_at": "2026-01-24T10:00:00+00:00",
         "modified_at": session["modified_at"], "project_dir": None, "agent_name": None, "presence": "hooks",
         "usage": None, "cost_usd": None,
-        "stop_confirmed": None, "run": "1",
+        "stop_confirmed": None, "run": "1", "events": 1, "started_at": session["modified_at"], "ended_at": None,
+        "stop_requested_at": None, "stop_confirmed_at": None,
     }  # fmt: skip
     created, event = await driver.messages()
-    assert (created["type"], created["seq"], created["session"]) == ("session_created", 1, session)
+    assert (created["type"], created["seq"]) == ("session_created", 1)
+    assert created["session"] == session | {"events": 0}, "the event that follows is not counted yet"
     assert (event["type"], event["seq"], event["data"]["id"]) == ("event", 2, 2)
     assert appended.last_id == 2
 
@@ -256,7 +258,7 @@ async def test_usage_adds_up_on_the_session_and_is_told(driver: Driver) -> None:
     assert session["usage"] == {name: 2 * count for name, count in tokens.items()}
     assert session["cost_usd"] == 0.3
     told = [message["session"] for message in await driver.messages() if message["type"] == "session_updated"]
-    assert told[-1] == session
+    assert told[-1] == session | {"events": 2}
 
 
 async def test_usage_of_a_session_never_heard_of_counts(driver: Driver) -> None:
@@ -304,3 +306,116 @@ async def test_a_lease_that_lapses_is_told_at_once_as_nobody_there(driver: Drive
     )  # fmt: skip
     assert before is not None
     assert told["session"]["modified_at"] > before["modified_at"]
+
+
+async def test_late_events_are_counted_and_every_page_says_how_many_there_are(driver: Driver) -> None:
+    for session_id, events in (("a", 2), ("b", 3)):
+        for number in range(events):
+            await driver.post(("session_start", "session_stop", "message")[number], session_id)
+    page = await driver.sessions.page(limit=10)
+    assert {session["session_id"]: session["events"] for session in map(json.loads, page.sessions)} == {"a": 2, "b": 3}
+
+
+async def test_an_event_that_comes_before_the_change_in_the_same_script_is_counted(driver: Driver) -> None:
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    await driver.sessions.request_stop("s", "c")
+    await driver.sessions.acknowledge_stop("s", lease.run, record("session_stop"))
+    counts = [(m["type"], m["session"]["events"]) for m in await driver.messages() if "session" in m]
+    assert counts == [("session_created", 0), ("stop_requested", 1), ("session_updated", 2)]
+
+
+async def test_a_run_has_a_beginning_and_an_end_and_the_next_one_its_own(driver: Driver) -> None:
+    await driver.post("session_start")
+    running = await driver.get()
+    await driver.post("session_stop")
+    ended = await driver.get()
+    await driver.post("message")
+    late = await driver.get()
+    await driver.post("session_start")
+    again = await driver.get()
+    assert running is not None
+    assert ended is not None
+    assert late is not None
+    assert again is not None
+    assert running["ended_at"] is None
+    assert running["started_at"] == ended["started_at"] <= ended["ended_at"] == late["ended_at"] < late["modified_at"]
+    assert again["started_at"] > ended["ended_at"]
+    assert again["ended_at"] is None
+
+
+async def test_each_step_of_a_stop_has_its_time_and_the_next_run_has_none_of_them(driver: Driver) -> None:
+    async def steps() -> list[str | None]:
+        session = await driver.get()
+        assert session is not None
+        return [session[name] for name in ("started_at", "stop_requested_at", "stop_confirmed_at", "ended_at")]
+
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    await driver.sessions.request_stop("s", "first")
+    _, asked, *later = await steps()
+    assert later == [None, None]
+    await driver.sessions.request_stop("s", "second")
+    await driver.sessions.acknowledge_stop("s", lease.run, record("session_stop"))
+    started, still, confirmed, ended = await steps()
+    assert asked is not None
+    assert started is not None
+    assert ended is not None
+    assert still == asked
+    assert started < asked < ended == confirmed
+    await driver.sessions.enter("s", "b2", record("session_start"))
+    assert (await steps())[1:] == [None, None, None]
+
+
+async def test_a_stop_that_nobody_heard_ends_the_run_at_once_and_its_confirmation_does_not_move_the_end(
+    driver: Driver,
+) -> None:
+    await driver.post("session_start")
+    await driver.sessions.request_stop("s", "c")
+    asked = await driver.get()
+    await driver.post("session_stop")
+    confirmed = await driver.get()
+    assert asked is not None
+    assert confirmed is not None
+    assert asked["stop_requested_at"] == asked["ended_at"] == confirmed["ended_at"]
+    assert asked["stop_confirmed_at"] is None
+    assert confirmed["stop_confirmed_at"] > confirmed["ended_at"]
+
+
+async def test_a_session_of_an_older_version_reads_well_and_goes_on(driver: Driver) -> None:
+    await driver.post("session_start")
+    await driver.post("message")
+    await driver.bus.redis.hdel(driver.bus.keys.session("s"), "began_at")
+    old = await driver.get()
+    assert old is not None
+    assert (old["events"], old["started_at"], old["ended_at"]) == (2, None, None)
+    await driver.post("session_stop")
+    ended = await driver.get()
+    assert ended is not None
+    assert (ended["events"], ended["started_at"]) == (3, None)
+    assert ended["ended_at"] is not None
+
+
+async def test_an_agent_that_joins_a_stopped_run_and_obeys_does_not_move_the_runs_end(driver: Driver) -> None:
+    await driver.post("session_start")
+    await driver.sessions.request_stop("s", "c")
+    before = await driver.get()
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    await driver.sessions.acknowledge_stop("s", lease.run, record("session_stop"))
+    after = await driver.get()
+    assert before is not None
+    assert after is not None
+    assert after["ended_at"] == before["ended_at"]
+    assert after["stop_confirmed_at"] > before["ended_at"]
+
+
+async def test_an_agent_that_reported_its_end_before_it_acknowledges_had_ceased_by_then(driver: Driver) -> None:
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    await driver.sessions.request_stop("s", "c")
+    await driver.post("session_stop", producer=Producer(lease.run, "b", 1))
+    reported = await driver.get()
+    assert await driver.sessions.acknowledge_stop("s", lease.run, record("session_stop")) == "stopped"
+    acknowledged = await driver.get()
+    assert reported is not None
+    assert acknowledged is not None
+    for name in ("ended_at", "stop_confirmed_at"):
+        assert reported[name] is not None
+        assert acknowledged[name] == reported[name]

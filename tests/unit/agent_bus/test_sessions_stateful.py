@@ -25,6 +25,7 @@ from agent_bus.connection import connect
 from agent_bus.events import Producer
 from agent_bus.hooks import HookKind, HookReport, Hooks
 from agent_bus.keys import Keys
+from agent_bus.statistics import read_statistics
 from tests.processes import RedisServer
 from tests.unit.agent_bus.conftest import Driver, record
 
@@ -106,6 +107,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.model: Model | None = None
         self.runs = 0
         self.events = 0
+        self.deleted_events = 0
         self.bridges: dict[str, Bridge] = {}
 
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -350,6 +352,7 @@ class SessionMachine(RuleBasedStateMachine):
     def somebody_deletes(self) -> None:
         removed = self.do(self.driver.sessions.delete("s"))
         assert removed == (None if self.model is None else self.events)
+        self.deleted_events += self.events
         self.model, self.events = None, 0
 
     @invariant()
@@ -363,6 +366,12 @@ class SessionMachine(RuleBasedStateMachine):
         assert session is not None
         expected = (model.status, model.stop_confirmed, model.presence)
         assert (session["status"], session["stop_confirmed"], session["presence"]) == expected
+        assert session["events"] == self.events
+        assert (session["ended_at"] is None) == (model.status == "running")
+        assert (session["stop_requested_at"] is None) == (not model.asked)
+        assert (session["stop_confirmed_at"] is None) == (not model.confirmed)
+        moments = [session[name] for name in ("started_at", "ended_at", "modified_at")]
+        assert [at for at in moments if at] == sorted(at for at in moments if at)
 
     @invariant()
     def browsers_have_been_told(self) -> None:
@@ -377,6 +386,32 @@ class SessionMachine(RuleBasedStateMachine):
         last = told[-1]["session"]
         expected = (self.model.status, self.model.stop_confirmed, self.model.presence)
         assert (last["status"], last["stop_confirmed"], last["presence"]) == expected
+        session = self.do(self.driver.get())
+        assert session is not None
+        of_the_run = ("started_at", "ended_at", "stop_requested_at", "stop_confirmed_at")
+        assert [last[name] for name in of_the_run] == [session[name] for name in of_the_run]
+
+    @invariant()
+    def a_browser_that_counts_events_is_right(self) -> None:
+        if not hasattr(self, "driver"):
+            return
+        events = 0
+        for message in self.do(self.driver.messages()):
+            if message["type"] == "event":
+                events += 1
+            elif message["type"] == "session_deleted":
+                events = 0
+            else:
+                assert message["session"]["events"] == events
+        assert events == self.events
+
+    @invariant()
+    def everything_that_was_accepted_has_been_counted_once(self) -> None:
+        if not hasattr(self, "driver"):
+            return
+        buckets = self.do(read_statistics(self.driver.bus, 1)).buckets
+        assert sum(bucket.events for bucket in buckets) == self.deleted_events + self.events
+        assert sum(bucket.sessions for bucket in buckets) == self.runs
 
     @invariant()
     def indexes_hold_the_session_where_it_belongs(self) -> None:

@@ -1,0 +1,46 @@
+import "./app/theme.css";
+
+import { QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { setNonce } from "get-nonce";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { type Backend, BackendProvider } from "./app/backend";
+import { createQueries, followMessages } from "./app/queries";
+import { router } from "./app/router";
+import { startTheme } from "./app/theme";
+import { Live } from "./live/live";
+import { browserPlatform } from "./live/socket";
+import { findAddresses } from "./wire/addresses";
+import { createCoordinator, createDocuments } from "./wire/client";
+
+const nonce = document.querySelector('meta[name="csp-nonce"]')?.getAttribute("content");
+if (nonce) setNonce(nonce);
+startTheme();
+
+const addresses = findAddresses();
+const coordinator = createCoordinator(addresses.api);
+const backend: Backend = {
+  addresses,
+  coordinator,
+  documents: createDocuments(addresses.documents),
+  live: new Live(addresses.socket, coordinator, browserPlatform(addresses.api)),
+};
+const queries = createQueries();
+followMessages(queries, backend.live);
+backend.live.connect();
+// A network that has come back is worth an attempt at once.
+window.addEventListener("online", () => backend.live.connect());
+
+const root = document.getElementById("root");
+if (root === null) throw new Error("index.html has no #root");
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <BackendProvider backend={backend}>
+        <RouterProvider router={router} />
+      </BackendProvider>
+    </QueryClientProvider>
+  </StrictMode>,
+);
