@@ -37,7 +37,11 @@ def problem(status: int, detail: Any, headers: dict[str, str] | None = None) -> 
 
 def explain(error: ValidationError | RequestValidationError) -> list[dict[str, Any]]:
     """What was wrong and where, without repeating the input: it may be large, secret, or not JSON at all."""
-    return [{"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]} for item in error.errors()]
+    return [
+        # What our own checks say is a sentence already.
+        {"loc": list(item["loc"]), "msg": item["msg"].removeprefix("Value error, "), "type": item["type"]}
+        for item in error.errors()
+    ]
 
 
 def _allowed(app: FastAPI, request: Request) -> list[str]:

@@ -65,7 +65,7 @@ export function listenForKeys(): () => void {
   let first: { key: string; at: number } | null = null;
   const onKey = (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (isTyping(event.target) || document.querySelector('[role="dialog"],[role="alertdialog"],[role="menu"]')) return;
+    if (isTaken(event) || document.querySelector('[role="dialog"],[role="alertdialog"],[role="menu"]')) return;
     const { commands, enabled } = commandStore.getState();
     if (!enabled) return;
     const pair = first !== null && event.timeStamp - first.at < SEQUENCE_MS ? `${first.key} ${event.key}` : null;
@@ -80,6 +80,12 @@ export function listenForKeys(): () => void {
   return () => window.removeEventListener("keydown", onKey);
 }
 
-function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest('input,textarea,select,[contenteditable="true"]') !== null;
+/** Boxes that are ticked take no letters. */
+const TYPED_INTO = 'input:not([type="checkbox"],[type="radio"]),textarea,select,[contenteditable="true"]';
+const PRESSED = "button,a[href],summary,[role='button'],[role='option'],[role='tab']";
+
+/** Whether the key means something to where the focus is: it is typed, or presses a button. */
+function isTaken({ target, key }: KeyboardEvent): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.closest(TYPED_INTO) !== null || ((key === "Enter" || key === " ") && target.closest(PRESSED) !== null);
 }

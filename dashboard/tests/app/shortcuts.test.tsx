@@ -60,6 +60,22 @@ test("what is typed into a field is no shortcut, nor is a key with Ctrl", async 
   expect(ran).toEqual([]);
 });
 
+test("a ticked box takes no letters, and Enter on a button presses the button only", async () => {
+  const page = render(
+    <Page commands={[command("down", "j"), command("open", "Enter")]}>
+      <input type="checkbox" aria-label="box" />
+      <button type="button" onClick={() => ran.push("pressed")}>
+        press
+      </button>
+    </Page>,
+  );
+  page.getByLabelText("box").focus();
+  await userEvent.keyboard("j");
+  page.getByText("press").focus();
+  await userEvent.keyboard("{Enter}");
+  expect(ran).toEqual(["down", "pressed"]);
+});
+
 test("behind a dialog nothing is run", async () => {
   render(
     <Page commands={[command("stop", "s")]}>
