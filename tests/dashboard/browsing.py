@@ -15,6 +15,9 @@ AXE = REPOSITORY / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 # What the page must meet: WCAG 2.2, levels A and AA.
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+# The browser's own words for a server that is away, which the page has words for, too.
+TOLD_BY_THE_PAGE = ("Failed to load resource", "WebSocket connection to")
+
 expect.set_options(timeout=DEADLINE_SECONDS * 1000)
 
 
@@ -40,8 +43,7 @@ class Complaints:
         page.on("pageerror", lambda error: self.texts.append(f"thrown: {error}"))
 
     def _said(self, message: ConsoleMessage) -> None:
-        # A request that fails is told of by the page itself where it matters.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        if message.type == "error" and not any(known in message.text for known in TOLD_BY_THE_PAGE):
             self.texts.append(message.text)
 
     def check(self) -> None:

@@ -21,25 +21,24 @@ def at_rest(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
-def first_document(page: Page) -> None:
+def open_document(page: Page) -> None:
     """A document is open."""
-    page.get_by_text("settling-invoices.md").first.click()
-    page.get_by_text("How invoices are settled").first.wait_for()
+    page.get_by_role("link", name="settling-invoices.md").click()
+    page.get_by_role("heading", name="How invoices are settled").wait_for()
 
 
-def first_agent(page: Page) -> None:
-    """A blueprint is open."""
-    page.get_by_text("reviewer").first.click()
-    page.get_by_text("You review changes.").first.wait_for()
+def whole_session(page: Page) -> None:
+    """The timeline, a little above its end, where there is most to see."""
+    page.get_by_role("article").filter(has_text="gh pr create").wait_for()
 
 
 PAGES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "sessions": ("/sessions", at_rest),
-    "session": (f"/sessions/{REVIEW}", at_rest),
+    "session": (f"/sessions/{REVIEW}", whole_session),
     "documents": ("/documents", at_rest),
-    "document": ("/documents", first_document),
+    "document": ("/documents", open_document),
     "agents": ("/agents", at_rest),
-    "agent": ("/agents", first_agent),
+    "agent": ("/agents?open=reviewer", at_rest),
     "charts": ("/charts", at_rest),
 }
 
@@ -48,7 +47,7 @@ def take(system: System, browser: Browser, folder: Path) -> None:
     """All of them, named for the page, the size and the theme."""
     for theme in THEMES:
         for size, (width, height) in SIZES.items():
-            context = _context(browser, theme, width, height)
+            context = context_of(browser, theme, width, height)
             for name, (address, prepare) in PAGES.items():
                 page = open_page(context, f"{system.replicas[0].url}/#{address}")
                 prepare(page)
@@ -58,7 +57,8 @@ def take(system: System, browser: Browser, folder: Path) -> None:
             context.close()
 
 
-def _context(browser: Browser, theme: str, width: int, height: int) -> BrowserContext:
+def context_of(browser: Browser, theme: str, width: int, height: int) -> BrowserContext:
+    """A browser of that size, whose system is light or dark."""
     return browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if theme == "dark" else "light",

@@ -19,23 +19,18 @@ class System:
     """Its parts, and clients for both kinds of server."""
 
     redis: RedisServer
-    namespace: str
     folder: Path
+    environment: dict[str, str]
+    """What every part of it is told, agents among them."""
     replicas: tuple[Server, Server]
     documents: Server
     worker: Process
     http: httpx.Client
     files: httpx.Client
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What an agent in a process of its own has to know."""
-        return {
-            "REDIS_URL": self.redis.url,
-            "AGENT_ORCHESTRATOR_NAMESPACE": self.namespace,
-            "AGENT_ORCHESTRATOR_PROJECT_DIR": str(self.folder),
-            "AGENT_ORCHESTRATOR_API_URL": self.replicas[0].url,
-        }
+    def coordinator(self, port: int) -> Server:
+        """One more coordinator, on a port that a page knows."""
+        return Server("coordinator", self.redis.url, self.folder, self.environment, port=port)
 
 
 @contextmanager
@@ -44,7 +39,9 @@ def running(redis: RedisServer, namespace: str, folder: Path) -> Iterator[System
     assert is_built(), "the dashboard has not been built: make dashboard"
     documents_port = free_port()
     environment = {
+        "REDIS_URL": redis.url,
         "AGENT_ORCHESTRATOR_NAMESPACE": namespace,
+        "AGENT_ORCHESTRATOR_PROJECT_DIR": str(folder),
         "AGENT_ORCHESTRATOR_STOP_WAIT_SECONDS": str(STOP_WAIT_SECONDS),
         "DOCUMENT_SERVER_PUBLIC_URL": f"http://127.0.0.1:{documents_port}",
     }
@@ -59,4 +56,4 @@ def running(redis: RedisServer, namespace: str, folder: Path) -> Iterator[System
             httpx.Client(base_url=a.url, timeout=30) as http,
             httpx.Client(base_url=documents.url, timeout=30) as files,
         ):
-            yield System(redis, namespace, folder, (a, b), documents, jobs, http, files)
+            yield System(redis, folder, environment, (a, b), documents, jobs, http, files)

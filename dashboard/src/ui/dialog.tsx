@@ -1,6 +1,6 @@
 import { X } from "lucide-react";
 import { Dialog as Primitive } from "radix-ui";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 
 import { Button, IconButton } from "./button";
 import { cn } from "./cn";
@@ -18,12 +18,21 @@ type DialogProps = {
 
 /** A modal dialog: focus stays in it, Escape closes it, and focus returns to where it was. */
 export function Dialog({ open, onOpenChange, title, description, size = "small", children }: DialogProps) {
+  // It has no trigger of its own, which the library would return to.
+  const before = useRef<HTMLElement | null>(null);
   return (
     <Primitive.Root open={open} onOpenChange={onOpenChange}>
       <Primitive.Portal>
         <Primitive.Overlay className="fixed inset-0 z-40 bg-black/45" />
         <Primitive.Content
           {...(description ? {} : { "aria-describedby": undefined })}
+          onOpenAutoFocus={() => {
+            before.current = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+          }}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            before.current?.focus();
+          }}
           className={cn(
             "fixed top-1/2 left-1/2 z-50 flex max-h-[88dvh] w-[calc(100vw-2rem)] -translate-x-1/2 -translate-y-1/2",
             "flex-col rounded-xl border border-line bg-surface shadow-pop",

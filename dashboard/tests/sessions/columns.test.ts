@@ -1,0 +1,30 @@
+import { expect, it } from "vitest";
+
+import { columnsFor, templateOf } from "@/sessions/columns";
+
+const keys = (width: number, grouped = false) => columnsFor(width, grouped).map(({ key }) => key);
+
+it("shows all columns where there is room", () => {
+  expect(keys(1400)).toHaveLength(13);
+});
+
+it("never needs more room than there is, down to where rows become cards", () => {
+  for (let width = 600; width < 1400; width += 1) {
+    const needed = columnsFor(width, false).reduce((sum, column) => sum + column.width, 0);
+    expect(needed).toBeLessThanOrEqual(width);
+  }
+});
+
+it("gives up figures before the presence, and never the name, the status and Stop", () => {
+  expect(keys(900)).not.toContain("tokens");
+  expect(keys(900)).toContain("presence");
+  expect(keys(0)).toEqual(["select", "name", "status", "stop", "more"]);
+});
+
+it("has no column for what the headings say", () => {
+  expect(keys(1400, true)).not.toContain("project");
+});
+
+it("gives what is left to the columns that grow", () => {
+  expect(templateOf(columnsFor(600, false))).toMatch(/^40px minmax\(\d+px, 4fr\) /);
+});
