@@ -32,13 +32,18 @@ def whole_session(page: Page) -> None:
     page.get_by_role("article").filter(has_text="gh pr create").wait_for()
 
 
+def whole_agent(page: Page) -> None:
+    """The form, with the editor that comes a moment later."""
+    page.get_by_role("textbox", name="System prompt").get_by_text("You review changes.").wait_for()
+
+
 PAGES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "sessions": ("/sessions", at_rest),
     "session": (f"/sessions/{REVIEW}", whole_session),
     "documents": ("/documents", at_rest),
     "document": ("/documents", open_document),
     "agents": ("/agents", at_rest),
-    "agent": ("/agents?open=reviewer", at_rest),
+    "agent": ("/agents?open=reviewer", whole_agent),
     "charts": ("/charts", at_rest),
 }
 

@@ -46,7 +46,7 @@ def test_a_name_that_is_taken_is_said_where_it_is_typed(pages: tuple[Page, Page]
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Description").fill("second")
     page.get_by_role("button", name="Create").click()
-    expect(page.get_by_text("exists already").first).to_be_visible()
+    expect(page.get_by_text("There is an agent of that name already")).to_be_visible()
     assert system.http.get(f"/agents/{name}").json()["description"] == "first"
 
 

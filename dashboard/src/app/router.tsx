@@ -13,19 +13,20 @@ import { readChartsSearch } from "@/charts/search";
 import { readDocumentsSearch } from "@/documents/search";
 import { readTimelineSearch } from "@/session/search";
 import { readSessionsSearch } from "@/sessions/search";
-import { Empty } from "@/ui/empty";
 import { ErrorNote } from "@/ui/error-note";
+import { PageHeader } from "@/ui/page";
 
 import { Shell } from "./shell";
 
 const root = createRootRoute({
   component: Shell,
   notFoundComponent: () => (
-    <Empty title="There is no such page">
+    <div className="flex flex-col items-start gap-3 p-4">
+      <PageHeader title="There is no such page" />
       <Link to="/sessions" className="text-accent underline">
         To the sessions
       </Link>
-    </Empty>
+    </div>
   ),
 });
 

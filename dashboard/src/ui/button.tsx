@@ -44,12 +44,6 @@ type IconButtonProps = Omit<ButtonProps, "aria-label" | "size"> & { label: strin
 /** A button that shows an icon; `label` is what it is called, and its tooltip. */
 export function IconButton({ label, look = "quiet", size = "normal", ...rest }: IconButtonProps) {
   return (
-    <Button
-      aria-label={label}
-      title={label}
-      look={look}
-      size={size === "small" ? "smallIcon" : "icon"}
-      {...rest}
-    />
+    <Button aria-label={label} title={label} look={look} size={size === "small" ? "smallIcon" : "icon"} {...rest} />
   );
 }
