@@ -1,7 +1,7 @@
 import { dollars, short } from "@/format/numbers";
 import type { StoredEvent } from "@/wire/types";
 
-import { agentOf, hasFailed, type Item, isDenial, type ToolItem } from "./items";
+import { hasFailed, type Item, isDenial } from "./items";
 
 /** What has become of an item, where something can. */
 export type Fate = "running" | "done" | "failed" | "denied" | "unfinished" | "none";

@@ -2,11 +2,9 @@ import { defaultRangeExtractor, useVirtualizer } from "@tanstack/react-virtual";
 import { type Ref, useCallback, useEffect, useImperativeHandle, useRef } from "react";
 import type { StoreApi } from "zustand/vanilla";
 
-import { whole } from "@/format/numbers";
-import { Button } from "@/ui/button";
-
 import { BottomNote, TOP_NOTE_PX, TopNote } from "./ends";
 import { estimate } from "./estimate";
+import { FollowButton } from "./follow-button";
 import type { History, HistoryState } from "./history";
 import { lookOf } from "./item-look";
 import { agentOf, eventsOf, type Item } from "./items";
@@ -234,18 +232,6 @@ export function Timeline(props: Props) {
       {follow.following || window === null ? null : (
         <FollowButton unseen={state.unseen} running={props.running} onFollow={toEnd} />
       )}
-    </div>
-  );
-}
-
-function FollowButton(props: { unseen: number; running: boolean; onFollow: () => void }) {
-  const { unseen, running, onFollow } = props;
-  const action = running ? "Follow" : "To the end";
-  return (
-    <div className="pointer-events-none absolute inset-x-0 bottom-3 flex justify-center">
-      <Button size="small" className="pointer-events-auto shadow-pop" onClick={onFollow}>
-        {unseen === 0 ? action : `${whole(unseen)} new · ${action.toLowerCase()}`}
-      </Button>
     </div>
   );
 }
