@@ -26,11 +26,11 @@ function useScrolls(ref: RefObject<HTMLElement | null>): boolean {
     if (element === null) return;
     const measure = () =>
       setScrolls(element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight);
+    // It calls once by itself, when the layout is known; asking here would force one for each row that scrolls in.
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     // What is inside grows without its frame growing.
     if (element.firstElementChild) observer.observe(element.firstElementChild);
-    measure();
     return () => observer.disconnect();
   }, [ref]);
   return scrolls;
