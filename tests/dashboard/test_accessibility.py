@@ -90,7 +90,7 @@ def test_the_keyboard_finds_opens_and_leaves_a_session(page: Page) -> None:
     page.keyboard.press("j")
     expect(page.locator("tr a:focus")).to_be_attached()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("feed", name="Timeline")).to_be_visible()
+    expect(page.get_by_role("region", name="Timeline")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_label("Search sessions")).to_be_visible()
 

@@ -133,7 +133,11 @@ function SearchBox({ box, value, onChange }: BoxProps) {
           if (event.key !== "Escape") return;
           event.preventDefault();
           if (text === "") event.currentTarget.blur();
-          else setText("");
+          else {
+            setText("");
+            // Not after the pause: the next key may open a session, and a search would lead back to the list.
+            onChange("");
+          }
         }}
       />
       {text ? (
