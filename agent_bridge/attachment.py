@@ -16,6 +16,7 @@ from agent_bridge.encoding import SessionIdentity
 from agent_bridge.link import Ending, LinkSettings
 from agent_bridge.outgoing import Batch, Outgoing
 from agent_bridge.state import BridgeState
+from agent_bus import tracing
 from agent_bus.bus import Bus
 from agent_bus.commands import RENEWALS_PER_LEASE, Lease, StopCommand
 from agent_bus.connection import TIMEOUT_SECONDS, connect
@@ -55,7 +56,10 @@ class Attachment:
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._attended = False
+        self._epoch = ""
         self._acknowledging: asyncio.Task[None] | None = None
+        tracing.join()
+        self._stopping: tracing.Span | None = None
         self._redis = connect(settings.redis_url, name="bridge", retries=0, max_connections=4)
         self._live = connect(settings.redis_url, name="bridge-control", retries=0, timeout=None, max_connections=1)
         self._bus = Bus(self._redis, Keys(settings.namespace))
@@ -101,6 +105,7 @@ class Attachment:
             if self._acknowledging is not None:
                 tasks.append(self._acknowledging)
             await end(tasks)
+            self._trace_end("not acknowledged")
             for client in (self._redis, self._live):
                 await client.aclose()
 
@@ -153,7 +158,7 @@ class Attachment:
                 await self._renew()
             # Pressing Stop again asks an agent again that has not reacted.
             elif self._state.ordered(command) or self._state.command == command:
-                self._on_command(command)
+                self._tell(command)
 
     async def _keep_renewing(self) -> None:
         while True:
@@ -171,6 +176,10 @@ class Attachment:
             lease = await self._sessions.renew(
                 self._session_id, self._owner, state.run, self._start, lease_seconds=seconds
             )
+            if lease.outcome == "gone" and state.command is None and await self._past_is_lost():
+                logger.warning("redis has lost session %s; it begins anew", self._session_id)
+                state.forget()
+                lease = await self._take(seconds)
         command = state.leased(lease)
         if state.superseded and not was_superseded:
             logger.warning("session %s is held elsewhere; stops do not reach this bridge", self._session_id)
@@ -180,7 +189,13 @@ class Attachment:
         self._progress.set()
         self._wake.set()
 
+    async def _past_is_lost(self) -> bool:
+        """Whether Redis has lost the past in which the lease was taken; if not, somebody has deleted the session."""
+        return (await self._bus.position()).epoch != self._epoch
+
     async def _take(self, seconds: float) -> Lease:
+        # Read first: of a past that is lost in between, the lease is not.
+        self._epoch = (await self._bus.position()).epoch
         if self._settings.guard:
             resumed = self._settings.resumed
             return await self._sessions.guard(
@@ -189,8 +204,21 @@ class Attachment:
         return await self._sessions.enter(self._session_id, self._owner, self._start, lease_seconds=seconds)
 
     def _tell(self, command: StopCommand | None) -> None:
-        if command is not None:
-            self._on_command(command)
+        if command is None:
+            return
+        if self._stopping is None:
+            named = {tracing.SESSION_ID: command.session_id, tracing.COMMAND_ID: command.command_id}
+            self._stopping = tracing.begin(
+                "stop of the agent", "CONSUMER", attributes=named | {tracing.RUN: command.run}
+            )
+        self._on_command(command)
+
+    def _trace_end(self, outcome: str) -> None:
+        if self._stopping is not None:
+            self._stopping.set(tracing.OUTCOME, outcome)
+            self._stopping.end()
+            # What is said once it is over changes nothing of it.
+            self._stopping = tracing.NO_SPAN
 
     async def _send(self) -> None:
         """Sends events in order, a batch at a time, each until Redis has it."""
@@ -243,6 +271,7 @@ class Attachment:
                 await asyncio.sleep(_backoff(failures))
             else:
                 self._state.acknowledged = True
+                self._trace_end(outcome)
                 logger.info("stop of session %s acknowledged: %s", self._session_id, outcome)
                 return
 

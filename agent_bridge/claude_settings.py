@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH, HOOK_HEADERS
+from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH, HOOK_HEADERS, TOKEN_VARIABLE
 
 START_EVENT = "SessionStart"
 """Takes commands only: Claude Code leaves its HTTP hooks out."""
@@ -51,14 +51,22 @@ class InvalidSettings(ValueError):
         super().__init__(f"line {self.line} column {self.column}: {reason}")
 
 
-def http_hooks(api_url: str, watch_command: str) -> Hooks:
-    """Hooks that Claude Code sends to the coordinator itself; the URL is without a slash at the end."""
+def http_hooks(api_url: str, watch_command: str, *, token: bool = False) -> Hooks:
+    """Hooks that Claude Code sends to the coordinator itself; the URL is without a slash at the end.
+
+    token: with the token that Claude Code's environment has at that time. It is not written down.
+    """
+    headers = {header: f"${variable}" for header, variable in HOOK_HEADERS.items()}
+    allowed = list(HOOK_HEADERS.values())
+    if token:
+        headers["Authorization"] = f"Bearer ${TOKEN_VARIABLE}"
+        allowed.append(TOKEN_VARIABLE)
     handler = {
         "type": "http",
         "url": f"{api_url}{CLAUDE_CODE_HOOK_PATH}",
         "timeout": HOOK_SECONDS,
-        "headers": {header: f"${variable}" for header, variable in HOOK_HEADERS.items()},
-        "allowedEnvVars": list(HOOK_HEADERS.values()),
+        "headers": headers,
+        "allowedEnvVars": allowed,
     }
     return {START_EVENT: [_command(watch_command, WATCH_SECONDS)], **{event: [handler] for event in EVENTS}}
 

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import click
 
-from agent_bus.coordinator_address import API_URL_VARIABLE, find_api_url
+from agent_bus.coordinator_address import API_URL_VARIABLE, TOKEN_VARIABLE, find_api_url, find_token
 from agent_bus.identifiers import check_session_id
 
 Json = dict[str, Any]
@@ -35,6 +35,10 @@ class Refused(CoordinatorError):
         self.status = status
 
 
+class InvalidToken(CoordinatorError):
+    """The environment's token can't be sent."""
+
+
 class NotOne(CoordinatorError):
     """What was given names no session, or several."""
 
@@ -43,9 +47,18 @@ class Coordinator:
     """A coordinator at a URL. Nothing connects before the first request. Threads may share it."""
 
     def __init__(self, url: str | None = None) -> None:
-        """url: without it, the environment's, else the local default. Raises ValueError for what is no such URL."""
+        """url: without it, the environment's, else the local default. The token is the environment's.
+
+        Raises InvalidToken, or ValueError for what is no such URL.
+        """
         self.url = find_api_url(url)
         self._parts = _split(self.url)
+        try:
+            token = find_token()
+        except ValueError as error:
+            raise InvalidToken(str(error)) from None
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        """What every request carries, the WebSocket's handshake too."""
 
     def session(self, session_id: str) -> Json | None:
         """One session, or None where it is unknown."""
@@ -121,7 +134,7 @@ class Coordinator:
         """What is answered; None for 404. Raises Unreachable or Refused."""
         target = self._parts.path + path + (f"?{urlencode(query)}" if query else "")
         content = None if body is None else json.dumps(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        headers = self.headers | ({} if body is None else {"Content-Type": "application/json"})
         connection = self._connection()
         try:
             connection.connect()
@@ -197,6 +210,6 @@ with_coordinator = click.option(
     "coordinator",
     metavar="U",
     callback=_connect,
-    help=f"The coordinator. Without it: {API_URL_VARIABLE}, the local default.",
+    help=f"The coordinator. Without it: {API_URL_VARIABLE}, the local default. Its token: {TOKEN_VARIABLE}.",
 )
 """The option that all commands share; gives them the `coordinator`."""

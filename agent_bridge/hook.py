@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 
 from agent_bridge.http_answer import Answer
-from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH, HOOK_HEADERS, find_api_url
+from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH, HOOK_HEADERS, find_api_url, find_token
 
 TIMEOUT_MS, LONGEST_TIMEOUT_MS = 300, 600_000
 # The one who starts a hook writes its JSON at once; where nobody does, nothing is to hang for long.
@@ -44,12 +44,13 @@ def report(url: str, body: bytes, seconds: float) -> bytes:
     """Posts the body within the time and returns what a 200 carried. Raises Failed."""
     deadline = monotonic() + seconds
     secure, host, port, prefix = _split(url)
+    request = _request(url, prefix, body, _token())
     try:
         connection = _connect(host, port, deadline)
         try:
             if secure:
                 connection = _secured(connection, host, deadline)
-            status, content = _exchange(connection, _request(url, prefix, body), deadline)
+            status, content = _exchange(connection, request, deadline)
         finally:
             connection.close()
     except TimeoutError:
@@ -163,6 +164,13 @@ def _split(url: str) -> tuple[bool, str, int, str]:
     return secure, host, int(number), slash + path
 
 
+def _token() -> str:
+    try:
+        return find_token()
+    except ValueError as error:
+        raise Failed(str(error)) from None
+
+
 def _left(deadline: float) -> float:
     left = deadline - monotonic()
     if left <= 0:
@@ -205,7 +213,7 @@ def _secured(connection: _socket.socket, host: str, deadline: float) -> _socket.
     return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
 
 
-def _request(url: str, prefix: str, body: bytes) -> bytes:
+def _request(url: str, prefix: str, body: bytes, token: str) -> bytes:
     lines = [
         f"POST {prefix}{CLAUDE_CODE_HOOK_PATH} HTTP/1.1".encode(),
         b"Host: " + url.partition("://")[2].partition("/")[0].encode(),
@@ -218,6 +226,8 @@ def _request(url: str, prefix: str, body: bytes) -> bytes:
             # UTF-8, without what would end the header.
             bare = bytes(byte if byte >= 32 and byte != 127 else 32 for byte in os.fsencode(value))
             lines.append(name.encode() + b": " + bare)
+    if token:
+        lines.append(b"Authorization: Bearer " + token.encode())
     return b"\r\n".join([*lines, b"", body])
 
 

@@ -13,7 +13,8 @@ from agent_bridge.hook import main
 def hook(options: tuple[str, ...]) -> None:
     """Report a hook of Claude Code, whose JSON is on stdin, and print the coordinator's answer.
 
-    It never breaks the agent: whatever goes wrong is one line on stderr, and the exit code is 0.
+    It never breaks the agent: whatever goes wrong is one line on stderr, and the exit code is 0. Where
+    the coordinator asks for a token, AGENT_ORCHESTRATOR_TOKEN is the one.
 
     \b
     Options:

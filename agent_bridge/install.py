@@ -17,7 +17,7 @@ import click
 
 from agent_bridge import claude_settings
 from agent_bridge.claude_settings import Hooks, InvalidSettings
-from agent_bus.coordinator_address import API_URL_VARIABLE, DEFAULT_API_URL, find_api_url
+from agent_bus.coordinator_address import API_URL_VARIABLE, DEFAULT_API_URL, TOKEN_VARIABLE, find_api_url
 from agent_bus.discovery import DEFAULT_URL, PROJECT_DIR_VARIABLE, URL_VARIABLE, data_folder
 
 PROGRAM = "agent-bridge"
@@ -50,6 +50,11 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Show what would change,
 @_project_dir
 @click.option("--api-url", metavar="U", help=f"The coordinator; without it: {API_URL_VARIABLE}, {DEFAULT_API_URL}.")
 @click.option("--redis-url", metavar="U", help="For the watcher; is written into the settings.")
+@click.option(
+    "--token/--no-token",
+    default=None,
+    help=f"Whether hooks send {TOKEN_VARIABLE}; without it, if that is set now. It is not written into the settings.",
+)
 @click.option("--command-hooks", is_flag=True, help="For versions of Claude Code without HTTP hooks.")
 @_dry_run
 def install(
@@ -58,6 +63,7 @@ def install(
     api_url: str | None,
     redis_url: str | None,
     *,
+    token: bool | None,
     command_hooks: bool,
     dry_run: bool,
 ) -> None:
@@ -69,7 +75,8 @@ def install(
     url = _checked_api_url(api_url)
     _check_redis_url(redis_url)
     watch_options = _watch_options(redis_url, project_dir)
-    hooks = _hooks(url, watch_options, command_hooks=command_hooks)
+    token = bool(os.environ.get(TOKEN_VARIABLE)) if token is None else token
+    hooks = _hooks(url, watch_options, token=token, command_hooks=command_hooks)
     path = _settings_file(scope, project_dir)
     backup = _backup_of(path)
     with _told(path):
@@ -103,6 +110,8 @@ def install(
         )
     if scope == "project":
         click.echo(f"Whoever shares this file needs {_program()}, too; --scope local is for you alone.")
+    if token:
+        click.echo(f"They send the token in {TOKEN_VARIABLE}: start Claude Code with it. A role of agent is enough.")
     click.echo("When the coordinator is away, hooks fail open: the agent goes on without it.")
     click.echo("A running Claude Code takes the hooks up by itself, or when it is next started.")
     click.echo(f"Undo: {_undo(scope, project_dir)}")
@@ -161,11 +170,11 @@ def _backup_of(path: Path) -> Path:
     return path.with_name(f"{path.name}{BACKUP_SUFFIX}")
 
 
-def _hooks(api_url: str, watch_options: list[str], *, command_hooks: bool) -> Hooks:
+def _hooks(api_url: str, watch_options: list[str], *, token: bool, command_hooks: bool) -> Hooks:
     program = _program()
     watch = _command(program, "watch", AGENT, *watch_options)
     if not command_hooks:
-        return claude_settings.http_hooks(api_url, watch)
+        return claude_settings.http_hooks(api_url, watch, token=token)
     address = [] if api_url == DEFAULT_API_URL else ["--api-url", api_url]
     return claude_settings.command_hooks(_command(program, "hook", *address), watch)
 

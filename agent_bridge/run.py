@@ -12,6 +12,7 @@ import click
 
 from agent_bridge import AgentBridge
 from agent_bridge.supervisor import Grace, Supervisor
+from agent_bus import tracing
 from agent_bus.discovery import PROJECT_DIR_VARIABLE, find_redis_url
 
 _SECONDS = click.FloatRange(min=0)
@@ -84,7 +85,16 @@ def run(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--session-id or --name") from error
     grace = Grace(interrupt_seconds, terminate_seconds, kill_seconds)
-    sys.exit(asyncio.run(_run(bridge, command, grace, capture=capture)))
+    try:
+        tracing.start("bridge")
+    except tracing.NotInstalled as error:
+        # The command is run all the same: it is what matters here.
+        say(str(error))
+    try:
+        code = asyncio.run(_run(bridge, command, grace, capture=capture))
+    finally:
+        tracing.stop()
+    sys.exit(code)
 
 
 async def _run(bridge: AgentBridge, command: tuple[str, ...], grace: Grace, *, capture: bool) -> int:

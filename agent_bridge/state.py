@@ -27,6 +27,10 @@ class BridgeState:
             self.run = lease.run
         return self.ordered(lease.command)
 
+    def forget(self) -> None:
+        """Redis has lost the run, and with it whatever was known of it: another one begins."""
+        self.run = None
+
     def ordered(self, command: StopCommand | None) -> StopCommand | None:
         """Takes a stop from wherever it was heard; returns it if it is for this run and new, else None."""
         if command is None or self.command is not None or command.run != self.run:

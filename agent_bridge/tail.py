@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from agent_bridge.coordinator import Coordinator, CoordinatorError, Json, Refused, Unreachable, with_coordinator
 from agent_bridge.listing import line_of, say
+from agent_bus.coordinator_address import TOKEN_VARIABLE
 
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.25, 8.0
 # How often it is looked whether there is still somebody who reads what is printed.
@@ -24,8 +25,9 @@ LOOK_SECONDS = 1.0
 CLOSE_SECONDS = 1.0
 PAGE = 1000
 
-# The coordinator's close codes: the query is wrong; what followed the last message can't be had any more.
-BAD_REQUEST, START_OVER = 4400, 4009
+# The coordinator's close codes: the query is wrong; what followed the last message can't be had any more; the token is
+# unknown; its role may not read.
+BAD_REQUEST, START_OVER, UNAUTHORIZED, FORBIDDEN = 4400, 4009, 4401, 4403
 
 
 @click.command()
@@ -110,7 +112,11 @@ class Tail:
         try:
             # What commands ask a coordinator goes straight to it, and an event may be large.
             return connect(
-                self._coordinator.websocket_url(query), proxy=None, max_size=None, close_timeout=CLOSE_SECONDS
+                self._coordinator.websocket_url(query),
+                additional_headers=self._coordinator.headers,
+                proxy=None,
+                max_size=None,
+                close_timeout=CLOSE_SECONDS,
             )
         except InvalidStatus as error:
             status = error.response.status_code
@@ -194,6 +200,10 @@ def _messages(connection: ClientConnection) -> Iterator[Json | None]:
             code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (None, "")
             if code == BAD_REQUEST:
                 raise CoordinatorError(f"The coordinator does not understand the request: {reason}") from closed
+            if code in (UNAUTHORIZED, FORBIDDEN):
+                # A revoked token's connection is closed without words.
+                why = reason or f"the token in {TOKEN_VARIABLE} is not known there any more"
+                raise CoordinatorError(f"The coordinator does not let this in: {why}") from closed
             raise _Lost(str(closed), code) from closed
         yield json.loads(text)
 

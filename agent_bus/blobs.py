@@ -130,6 +130,13 @@ class Blobs:
 
         return BlobContent(found.meta["size"], chunks())
 
+    async def check_writable(self) -> None:
+        """Writes a byte beside the blobs, where nobody takes it for one. Raises BlobStoreFailed."""
+        try:
+            await obstore.put_async(self._store, f"{self._namespace}/writable", b".")
+        except (BaseError, OSError) as error:
+            raise BlobStoreFailed("the blob store can't be written") from error
+
     async def delete(self, document_id: str) -> None:
         """Removes the bytes, if there are any. Raises BlobStoreFailed."""
         try:

@@ -65,11 +65,13 @@ class Bus:
 
     async def position(self) -> Position:
         """The newest message's position. A fresh Redis gets its epoch here, before there is a first message."""
-        async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.set(self.keys.epoch, secrets.token_hex(4), nx=True)
-            pipe.mget(self.keys.epoch, self.keys.counter)
-            _, (epoch, seq) = await pipe.execute()
-        return Position(epoch.decode(), int(seq or 0))
+        while True:
+            stored: Any = await self.redis.mget(self.keys.epoch, self.keys.counter)
+            epoch, seq = stored
+            if epoch is not None:
+                return Position(epoch.decode(), int(seq or 0))
+            # Written only where it is missing: a Redis without memory refuses to write, and is to be read all the same.
+            await self.redis.set(self.keys.epoch, secrets.token_hex(4), nx=True)
 
     async def read(self, after: int, *, limit: int) -> list[BusMessage]:
         """The messages that follow a number, oldest first, as far as the replay window has them.

@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -127,35 +128,58 @@ def _pack_in_c(client: Redis) -> Redis:
     return client
 
 
+OnRoundTrip = Callable[[float, Exception | None], None]
+"""Told of each command or pipeline: how many seconds all its tries took, and how it failed, if it did."""
+
+
 class BoundedPipeline(Pipeline):
     """A pipeline whose tries altogether end by the deadline."""
 
+    on_round_trip: OnRoundTrip | None = None
+
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         """As redis-py's. Raises redis' TimeoutError at the deadline."""
-        async with _deadline():
+        async with _deadline(self.on_round_trip):
             return await super().execute(raise_on_error)
 
 
 class BoundedRedis(Redis):
     """A client whose tries altogether end by the deadline: a hung Redis costs one time limit, not one for each try."""
 
+    on_round_trip: OnRoundTrip | None = None
+
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """As redis-py's. Raises redis' TimeoutError at the deadline."""
-        async with _deadline():
+        async with _deadline(self.on_round_trip):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
         """As redis-py's."""
-        return BoundedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        pipeline = BoundedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        pipeline.on_round_trip = self.on_round_trip
+        return pipeline
 
 
 @asynccontextmanager
-async def _deadline() -> AsyncIterator[None]:
+async def _deadline(on_round_trip: OnRoundTrip | None) -> AsyncIterator[None]:
+    began = perf_counter()
+    failure: Exception | None = None
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
             yield
     except TimeoutError as error:
+        failure = error
         raise RedisTimeoutError(f"no answer within {DEADLINE_SECONDS:g} s") from error
+    except Exception as error:
+        failure = error
+        raise
+    except BaseException:
+        # Given up by who asked; that tells nothing of Redis.
+        on_round_trip = None
+        raise
+    finally:
+        if on_round_trip is not None:
+            on_round_trip(perf_counter() - began, failure)
 
 
 def connect(
@@ -165,11 +189,13 @@ def connect(
     retries: int = RETRIES,
     timeout: float | None = TIMEOUT_SECONDS,
     max_connections: int = MAX_CONNECTIONS,
+    on_round_trip: OnRoundTrip | None = None,
 ) -> Redis:
     """A client for asyncio; it connects with its first command. Close it with `aclose()`.
 
     retries: how often a command is sent again when its answer is lost. Use 0 for commands that must not happen twice.
     timeout: seconds to wait for an answer; None waits for ever (for subscribers).
+    on_round_trip: what each command and pipeline takes is told to it.
     Raises InvalidRedisUrl.
     """
     check_url(url)
@@ -181,9 +207,12 @@ def connect(
         client: Redis = sentinel.master_for(
             target.service, redis_class=BoundedRedis, max_connections=max_connections, **(options | target.options)
         )
-        return _pack_in_c(client)
-    pool = BlockingConnectionPool.from_url(url, max_connections=max_connections, timeout=TIMEOUT_SECONDS, **options)
-    return _pack_in_c(BoundedRedis.from_pool(pool))
+    else:
+        pool = BlockingConnectionPool.from_url(url, max_connections=max_connections, timeout=TIMEOUT_SECONDS, **options)
+        client = BoundedRedis.from_pool(pool)
+    assert isinstance(client, BoundedRedis)
+    client.on_round_trip = on_round_trip
+    return _pack_in_c(client)
 
 
 def connect_threaded(url: str, *, name: str, timeout: float | None = TIMEOUT_SECONDS) -> ThreadRedis:

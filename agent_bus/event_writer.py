@@ -44,11 +44,21 @@ class EventWriter:
         self._waiting: deque[tuple[list[Argument], asyncio.Future[Appended]]] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
+        self.accepted = 0
+        """How many appends were accepted."""
+        self.refused = 0
+        """How many were refused, or may not have been accepted."""
+
+    @property
+    def waiting(self) -> int:
+        """How many appends wait for their turn."""
+        return len(self._waiting)
 
     async def append(self, session_id: str, events: Sequence[EventRecord]) -> Appended:
         """Accepts the events. Raises RedisError when they were refused or may not have been accepted."""
         size = sum(len(event.json_tail) for event in events)
         if len(self._waiting) >= MAX_WAITING or (self._waiting and self._bytes + size > MAX_WAITING_BYTES):
+            self.refused += 1
             raise WriterFull(f"{len(self._waiting)} events wait for Redis")
         answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         self._waiting.append((self._events.append_call(session_id, events), answer))
@@ -74,6 +84,7 @@ class EventWriter:
     def _refuse_waiting(self, error: RedisError) -> None:
         while self._waiting:
             _, answer = self._waiting.popleft()
+            self.refused += 1
             if not answer.done():
                 answer.set_exception(error)
 
@@ -96,6 +107,9 @@ class EventWriter:
                 if not answer.done():
                     answer.set_exception(WriterStopped("shutting down; the event may not have been kept"))
             raise
+        failed = sum(isinstance(reply, Exception) for reply in replies)
+        self.refused += failed
+        self.accepted += len(replies) - failed
         for (_, answer), reply in zip(batch, replies, strict=True):
             if answer.done():
                 continue

@@ -16,6 +16,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import utcparse
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
+from agent_bus import tracing
 from agent_bus.keys import Keys
 
 logger = logging.getLogger(__name__)
@@ -117,6 +118,8 @@ def enqueue(connection: ThreadRedis, keys: Keys, job: JobKind) -> str:
         result_ttl=0,
         failure_ttl=FAILURES_KEPT_SECONDS,
         description=job.name,
+        # The trace goes on where the job is done; a reader takes nothing else from it.
+        meta=tracing.carried() or None,
         retry=Retry(max=len(RETRY_AFTER_SECONDS), interval=list(RETRY_AFTER_SECONDS)),
     )
     logger.debug("enqueued %s as %s", job.name, queued.id)

@@ -90,6 +90,11 @@ class Keys:
         """String, expiring: how far a bridge's own count of events has been accepted."""
         return f"{self.namespace}:produced:{producer}"
 
+    # Access.
+    def ticket(self, digest: str) -> str:
+        """String, expiring: whom a one-time ticket was given to; the ticket is named by its hash."""
+        return f"{self.namespace}:ticket:{digest}"
+
     # Documents and tags.
     @property
     def document_prefix(self) -> str:

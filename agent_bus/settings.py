@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agent_bus.bus import REPLAY_WINDOW
@@ -13,6 +13,8 @@ from agent_bus.discovery import DEFAULT_URL, data_folder, find_redis_url
 from agent_bus.keys import DEFAULT_NAMESPACE, Keys
 
 MIB = 1024 * 1024
+# What is no shorter can't be guessed, if it was drawn at random; 128 bits as hexadecimal digits.
+SHORTEST_TOKEN = 32
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
@@ -42,6 +44,10 @@ class Settings(BaseSettings):
     """Web pages, beside the server's own, that may change state and open a WebSocket."""
     allowed_hosts: CommaSeparated = ()
     """Names, beside loopback's, under which the servers may be addressed; `*` allows any."""
+    tokens_file: Path | None = None
+    """The tokens that requests are measured by. None: no token is asked for, unless there is `token`."""
+    token: SecretStr = SecretStr("")
+    """The one token, an operator's, where there is no file of tokens; with a file it is for clients only."""
     document_server_public_url: str = Field(
         default="http://localhost:8766", validation_alias="DOCUMENT_SERVER_PUBLIC_URL"
     )
@@ -72,6 +78,27 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("tokens_file", mode="before")
+    @classmethod
+    def _absolute_path(cls, value: object) -> object:
+        return Path(value).absolute() if isinstance(value, str | Path) and str(value) else None
+
+    @field_validator("token", mode="before")
+    @classmethod
+    def _bare(cls, value: object) -> object:
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("token")
+    @classmethod
+    def _strong(cls, value: SecretStr) -> SecretStr:
+        token = value.get_secret_value()
+        if token and (len(token) < SHORTEST_TOKEN or not (token.isascii() and token.isprintable()) or " " in token):
+            raise ValueError(
+                f"must be at least {SHORTEST_TOKEN} characters drawn at random, ASCII and without blanks, "
+                "such as `openssl rand -hex 32` prints"
+            )
         return value
 
     @field_validator("redis_url")
@@ -107,6 +134,11 @@ class Settings(BaseSettings):
             return (f"{url.scheme}://{url.netloc}",)
         port = f":{url.port}" if url.port else ""
         return tuple(f"{url.scheme}://{host}{port}" for host in ("localhost", "127.0.0.1", "[::1]"))
+
+    @property
+    def asks_for_tokens(self) -> bool:
+        """Whether requests need a token."""
+        return self.tokens_file is not None or bool(self.token.get_secret_value())
 
     @property
     def keys(self) -> Keys:

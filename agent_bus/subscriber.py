@@ -23,8 +23,8 @@ from agent_bus.tasks import run_together
 
 logger = logging.getLogger(__name__)
 
-# Silence is normal on an idle system; half a minute of it is worth one PUBLISH to know.
-PROBE_AFTER_SECONDS = 30.0
+# Silence is normal on an idle system; a broken subscription is silent, too. A PUBLISH now and then costs nothing.
+PROBE_AFTER_SECONDS = 5.0
 PROBE_WAIT_SECONDS = 5.0
 # Messages are up to a megabyte each: this many of the largest are what one reader may hold at once.
 CHUNK = 64
@@ -75,6 +75,14 @@ class Subscriber:
         if self._position is None:
             raise RuntimeError("the subscriber has not been connected yet")
         return self._position
+
+    async def behind(self) -> int:
+        """How many messages Redis has that were not delivered yet; 0 before the first connection. Raises RedisError."""
+        if self._position is None:
+            return 0
+        head = await self._bus.position()
+        # Delivery went on meanwhile; where it starts over, numbers of two epochs have no distance.
+        return max(0, head.seq - self._position.seq) if head.epoch == self._position.epoch else 0
 
     async def run(self) -> None:
         """Follows the bus until cancelled."""

@@ -1,7 +1,9 @@
-"""What both servers have in common: security, CORS, a limit on bodies, errors as JSON."""
+"""What both servers have in common: security, tokens, CORS, a limit on bodies, errors as JSON."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -10,9 +12,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from agent_bus.settings import Settings
-from api.errors import install_error_handlers, problem
+from api.authentication import Authentication, TakeTicket
+from api.errors import DETAIL, install_error_handlers, problem
 from api.security import NeighbourhoodGuard
 from api.shortcuts import Find, Shortcuts
+from api.token_file import token_source
 
 VERSION = "0.1.0"
 
@@ -28,29 +32,47 @@ class JsonCORSMiddleware(CORSMiddleware):
         return problem(answer.status_code, f"{bytes(answer.body).decode()}; see CORS_ORIGINS", {"Vary": "Origin"})
 
 
+REFUSALS: dict[int | str, dict[str, Any]] = {401: DETAIL, 403: DETAIL}
+"""For routers: what their routes answer where tokens are in use."""
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def create_application(title: str, description: str, lifespan: Lifespan) -> FastAPI:
     """An application without routes. Resources are opened by `lifespan`, which puts them on `app.state`."""
-    app = FastAPI(title=title, description=description, version=VERSION, lifespan=lifespan)
+    # Requests are traced and counted by `api.instrumentation`, which also sees those that pass the framework by.
+    untold: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+    app = FastAPI(title=title, description=description, version=VERSION, lifespan=lifespan, telemetry=untold)
     install_error_handlers(app)
     return app
 
 
-def guard(app: ASGIApp, settings: Settings, shortcuts: Find | None = None, *, origins: tuple[str, ...] = ()) -> ASGIApp:
-    """The application as it is served: hosts and origins are checked before anything else looks at a request.
+def guard(
+    app: ASGIApp,
+    settings: Settings,
+    shortcuts: Find | None = None,
+    *,
+    origins: tuple[str, ...] = (),
+    take_ticket: TakeTicket | None = None,
+) -> ASGIApp:
+    """The application as it is served: hosts, origins and tokens are checked before anything else looks at a request.
 
     shortcuts: which requests go straight to a handler after that. origins: whose pages are welcome, beside the
-    application's own and those that the settings list.
+    application's own and those that the settings list. take_ticket: for the WebSockets of pages, where there are any.
+
+    Raises CannotStart when the tokens can't be read.
     """
     origins = (*settings.cors_origins, *origins)
-    with_cors = JsonCORSMiddleware(
-        app,
+    with_cors = partial(
+        JsonCORSMiddleware,
         allow_origins=origins,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["ETag", "Content-Disposition", "X-Total-Count", "Retry-After"],
+        expose_headers=["ETag", "Content-Disposition", "X-Total-Count", "Retry-After", "X-Request-ID"],
     )
-    inner = Shortcuts(with_cors, shortcuts) if shortcuts is not None else with_cors
+    inner: ASGIApp = with_cors(app)
+    if shortcuts is not None:
+        inner = Shortcuts(inner, shortcuts)
+    if (tokens := token_source(settings)) is not None:
+        inner = Authentication(inner, tokens, take_ticket=take_ticket, dressed=with_cors)
     return NeighbourhoodGuard(inner, origins=origins, hosts=settings.allowed_hosts)

@@ -12,6 +12,8 @@ import click
 from api.cannot_start import CannotStart
 
 if TYPE_CHECKING:
+    import logging
+
     from agent_bus.blueprints import Blueprints
     from agent_bus.settings import Settings
     from api.schemas import SchemaName
@@ -66,6 +68,12 @@ def _host(command: Command) -> Command:
     return click.option("--host", default="127.0.0.1", help="The address to listen on.")(command)
 
 
+def _insecure(command: Command) -> Command:
+    return click.option(
+        "--insecure", is_flag=True, help="Let other machines in without a token: something in front decides who may."
+    )(command)
+
+
 def _port(default: int) -> Callable[[Command], Command]:
     return click.option("--port", type=PORT, default=default, help="The port to listen on.")
 
@@ -101,6 +109,7 @@ def main() -> None:
 @_redis_url("a Redis of its own")
 @click.option("--workers", type=click.IntRange(min=0), default=1, help="How many processes work on background jobs.")
 @click.option("--coordinators", type=click.IntRange(min=1), default=1, help="How many coordinators share their port.")
+@_insecure
 def up(
     project_dir: Path | None,
     host: str,
@@ -109,6 +118,8 @@ def up(
     redis_url: str | None,
     workers: int,
     coordinators: int,
+    *,
+    insecure: bool,
 ) -> None:
     """Run the whole system in this terminal until Ctrl-C.
 
@@ -118,14 +129,14 @@ def up(
     A Redis of its own keeps its data in .agent-orchestrator/redis of the project, and the next `up` has it all again.
     While it runs, its address stands in .agent-orchestrator/redis-url, where agents on this machine find it.
     """
-    from api import logs, terminal
+    from api import terminal
     from api.up import Layout, run
 
     settings = load_settings(project_dir)
     if redis_url:
         settings = with_redis(settings, redis_url)
-    logs.configure(terminal.TerminalHandler("up"))
-    run(settings, Layout(host, port, documents_port, workers, coordinators))
+    begin("up", terminal.TerminalHandler)
+    run(settings, Layout(host, port, documents_port, workers, coordinators, insecure))
 
 
 @main.command()
@@ -136,6 +147,7 @@ def up(
 @click.option(
     "--processes", type=click.IntRange(min=1), default=1, help="How many processes share the port, each a coordinator."
 )
+@_insecure
 @click.option("--listening", "descriptors", type=click.IntRange(min=3), multiple=True, hidden=True)
 def coordinator(
     redis_url: str | None,
@@ -144,20 +156,24 @@ def coordinator(
     project_dir: Path | None,
     processes: int,
     descriptors: tuple[int, ...],
+    *,
+    insecure: bool,
 ) -> None:
     """Run one coordinator: sessions, events, agents and the WebSocket.
 
     Any number may run on one Redis; browsers and agents may use whichever they like. One uses one processor; with
     --processes several serve on one port, and one that dies is started again.
     """
-    from api import listening, logs, redis_check, terminal
+    from api import listening, redis_check, terminal
+    from api.exposure import refuse_exposed
 
-    logs.configure(terminal.TerminalHandler("coordinator") if processes > 1 else None)
+    begin("coordinator", terminal.TerminalHandler if processes > 1 else None)
     settings = with_redis(load_settings(project_dir), redis_url)
     if descriptors:
-        # One of several processes; the one that started it has looked at Redis.
+        # One of several processes; the one that started it has looked at Redis, and at whom it lets in.
         sockets = listening.inherited(descriptors)
     else:
+        refuse_exposed(settings, host, insecure=insecure)
         redis_check.refuse_unfit(settings.redis_url)
         sockets = listening.bind(host, port)
     if processes > 1:
@@ -177,17 +193,20 @@ def coordinator(
 @_host
 @_port(DOCUMENTS_PORT)
 @_project_dir
-def documents(redis_url: str | None, host: str, port: int, project_dir: Path | None) -> None:
+@_insecure
+def documents(redis_url: str | None, host: str, port: int, project_dir: Path | None, *, insecure: bool) -> None:
     """Run one document server.
 
     Any number may run on one Redis, if they share where the bytes go: a folder by default, or what
     AGENT_ORCHESTRATOR_BLOB_STORE_URL names. Documents' addresses begin with DOCUMENT_SERVER_PUBLIC_URL.
     """
-    from api import listening, logs, redis_check
+    from api import listening, redis_check
     from api.addresses import public_url
+    from api.exposure import refuse_exposed
 
-    logs.configure()
+    begin("documents")
     settings = with_redis(load_settings(project_dir), redis_url)
+    refuse_exposed(settings, host, insecure=insecure)
     settings = settings.model_copy(update={"document_server_public_url": public_url(settings, host, port)})
     redis_check.refuse_unfit(settings.redis_url)
     sockets = listening.bind(host, port)
@@ -201,16 +220,41 @@ def documents(redis_url: str | None, host: str, port: int, project_dir: Path | N
 @main.command()
 @_of_the_project
 @_project_dir
-def worker(redis_url: str | None, project_dir: Path | None) -> None:
-    """Run one worker for background jobs. SIGTERM lets it finish the job at hand."""
-    from api import logs, redis_check
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default="none",
+    help="The port on which it answers GET /metrics, /health and /ready.",
+)
+@click.option("--metrics-host", default="127.0.0.1", help="The address for that.")
+@_insecure
+def worker(
+    redis_url: str | None, project_dir: Path | None, metrics_port: int, metrics_host: str, *, insecure: bool
+) -> None:
+    """Run one worker for background jobs. SIGTERM lets it finish the job at hand.
 
-    logs.configure()
+    Its metrics ask nobody for a token, so --metrics-host takes this machine's loopback only, unless --insecure is said.
+    """
+    from api import listening, redis_check
+    from api.exposure import is_exposed
+
+    begin("worker")
     settings = with_redis(load_settings(project_dir), redis_url)
+    if metrics_port:
+        if is_exposed(metrics_host) and not insecure:
+            raise CannotStart(
+                f"other machines reach {metrics_host}, and a worker's metrics ask nobody for a token: leave out "
+                "--metrics-host, or say --insecure if something in front of it decides who gets in"
+            )
+        listening.close(listening.bind(metrics_host, metrics_port, option="--metrics-port"))
     redis_check.refuse_unfit(settings.redis_url)
     named = {"REDIS_URL": settings.redis_url, "AGENT_ORCHESTRATOR_PROJECT_DIR": str(settings.project_dir)}
     # The API does not import workers; this process becomes one. -P keeps a project's own folder of that name out.
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "workers"], {**os.environ, **named})  # noqa: S606
+    argv = [sys.executable, "-P", "-m", "workers"]
+    if metrics_port:
+        argv += ["--metrics-port", str(metrics_port), "--metrics-host", metrics_host]
+    os.execve(sys.executable, argv, {**os.environ, **named})  # noqa: S606
 
 
 @main.command()
@@ -296,6 +340,82 @@ def export_agents(folder: Path, redis_url: str | None, project_dir: Path | None)
         raise CannotStart(f"can't write to {error.filename or folder} ({error.strerror})") from error
     for name in names:
         click.echo(f"wrote {name}")
+
+
+@main.group()
+def token() -> None:
+    """Make and revoke the tokens that the servers ask for.
+
+    They ask for one as soon as AGENT_ORCHESTRATOR_TOKENS_FILE names a file of them; a change of it is in force within a
+    second. Agents, agent-bridge and its hooks send theirs from AGENT_ORCHESTRATOR_TOKEN.
+    """
+
+
+def _tokens_file(command: Command) -> Command:
+    return click.option(
+        "--file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="AGENT_ORCHESTRATOR_TOKENS_FILE",
+        show_envvar=True,
+        required=True,
+        help="The file of tokens; it holds their hashes, and is made if need be.",
+    )(command)
+
+
+@token.command("create")
+@click.argument("name")
+@click.option("--role", type=click.Choice(["agent", "viewer", "operator"]), required=True, help="What it is good for.")
+@_tokens_file
+def create_token(name: str, role: str, file: Path) -> None:
+    """Make a token and print it, this once: only its hash is kept.
+
+    An agent sends events and hooks, and reads nothing. A viewer reads everything and changes nothing. An operator does
+    everything: stops, deletes, edits, uploads.
+    """
+    from api.token_commands import create
+
+    click.echo(create(file, name, role))
+    click.echo(f"{file} lets {name} in as {role}. The token is not shown again.", err=True)
+
+
+@token.command("list")
+@_tokens_file
+def list_tokens(file: Path) -> None:
+    """List the names, roles and ages of the tokens."""
+    from api.token_commands import table
+
+    for line in table(file):
+        click.echo(line)
+
+
+@token.command("revoke")
+@click.argument("name")
+@_tokens_file
+def revoke_token(name: str, file: Path) -> None:
+    """Take a token back. Within a second it opens nothing any more, and what it has open is closed."""
+    from api.token_commands import revoke
+
+    revoke(file, name)
+    click.echo(f"{name} is let in no longer.", err=True)
+
+
+def begin(part: str, handler: "Callable[[str], logging.Handler] | None" = None) -> None:
+    """Opens the log, and the trace where one is wanted, of a part that runs until it is stopped.
+
+    handler: makes what shows the log of a part that shows others', too. Raises InvalidSetting.
+    """
+    from agent_bus import tracing
+    from agent_bus.log_lines import InvalidFormat
+    from api import logs
+
+    try:
+        logs.configure(handler(part) if handler else None)
+        if handler is None:
+            tracing.start(part)
+        else:
+            tracing.check()
+    except (InvalidFormat, tracing.NotInstalled) as error:
+        raise InvalidSetting(str(error)) from error
 
 
 def load_settings(project_dir: Path | None) -> "Settings":

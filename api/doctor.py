@@ -11,11 +11,14 @@ from pathlib import Path
 from redis.exceptions import RedisError
 
 from agent_bus.connection import connect, redact
+from agent_bus.coordinator_address import TOKEN_VARIABLE
 from agent_bus.discovery import url_file
 from agent_bus.jobs import WorkHealth, work_health
 from agent_bus.settings import Settings
 from api import embedded_redis, health, listening, project_folder, redis_check
 from api.cannot_start import CannotStart
+from api.exposure import refuse_exposed
+from api.token_file import token_source
 
 # An append-only file may double while it is rewritten, and documents come on top.
 LEAST_FREE_BYTES = 512 * 1024 * 1024
@@ -45,6 +48,7 @@ def examine(settings: Settings, redis_url: str | None, *, host: str, port: int, 
     running = any(finding.well and "answers" in finding.text for finding in (coordinator, documents))
     return [
         look_at_folder(settings.data),
+        look_at_tokens(settings, host),
         *look_at_redis(settings, redis_url, running=running),
         coordinator,
         documents,
@@ -73,6 +77,23 @@ def look_at_folder(data: Path) -> Finding:
     return Finding(
         "data", True, f"{data} is writable, {room}" + ("" if there is data else " (made at the first start)")
     )
+
+
+def look_at_tokens(settings: Settings, host: str) -> Finding:
+    """Whom the servers let in, as the settings of this process say."""
+    try:
+        tokens = token_source(settings)
+        refuse_exposed(settings, host, insecure=False)
+    except CannotStart as error:
+        return Finding("tokens", False, str(error))
+    if tokens is None:
+        return Finding("tokens", True, "none is asked for; only this machine is let in")
+    if settings.tokens_file is None:
+        return Finding("tokens", True, f"one is asked for, an operator's, as {TOKEN_VARIABLE} says")
+    if not len(tokens()):
+        text = f"{settings.tokens_file} has none, so nobody is let in: `agent-orchestrator token create` makes one"
+        return Finding("tokens", False, text)
+    return Finding("tokens", True, f"{len(tokens())} in {settings.tokens_file}, which only its user can read")
 
 
 def look_at_port(part: str, host: str, port: int, option: str) -> Finding:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 
+from agent_bus.log_lines import FORMAT_VARIABLE, chosen_format
 from agent_bus.settings import Settings
 from api import health
 from api.cannot_start import CannotStart
@@ -28,14 +29,20 @@ def environment(settings: Settings) -> dict[str, str]:
         "REDIS_URL": settings.redis_url,
         "AGENT_ORCHESTRATOR_PROJECT_DIR": str(settings.project_dir),
         "PYTHONUNBUFFERED": "1",
+        # What they write is shown by this process, so they are on no terminal and could not tell.
+        FORMAT_VARIABLE: chosen_format(),
     }
 
 
-def server(part: str, host: str, port: int, environment: dict[str, str], *, processes: int = 1) -> Program:
+def server(
+    part: str, host: str, port: int, environment: dict[str, str], *, processes: int = 1, insecure: bool = False
+) -> Program:
     """The command that serves a part of the system; with more than one process, it supervises these itself."""
     argv = (*python(), "api.cli", part, "--host", host, "--port", str(port))
     if processes > 1:
         argv += ("--processes", str(processes))
+    if insecure:
+        argv += ("--insecure",)
     grace = SERVER_GRACE_SECONDS if processes == 1 else SUPERVISOR_GRACE_SECONDS
     return Program(name=part, argv=argv, environment=environment, grace_seconds=grace)
 

@@ -7,20 +7,26 @@ there is one, must be the server's own or listed. Programs that send no `Origin`
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import problem
+from api.roles import SAFE_METHODS
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # 4403: the application's "forbidden"; not worth coming back. (RFC 6455 section 7.4.2 leaves 4000 to 4999 to us.)
 FORBIDDEN_ORIGIN = 4403
 # A control frame has 125 bytes (RFC 6455 section 5.5), two of which are the code.
 CLOSE_REASON_BYTES = 123
 
 
+# Most requests come under one name. Whoever makes up others can't have more than so many remembered.
+KNOWN_NAMES = 128
+
+
+@lru_cache(maxsize=KNOWN_NAMES)
 def hostname(authority: str) -> str:
     """The name in a `Host` header, lower case, without port or brackets; '' if it can't be read."""
     try:
@@ -29,6 +35,7 @@ def hostname(authority: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=KNOWN_NAMES)
 def is_loopback(name: str) -> bool:
     """Whether a host name means this machine itself."""
     if name == "localhost" or name.endswith(".localhost"):
@@ -37,6 +44,15 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+async def close_socket(receive: Receive, send: Send, code: int, reason: str) -> None:
+    """Refuses a WebSocket whose handshake nobody has answered yet."""
+    # Accepted first, since a browser's script sees the code of a close and not the status of a handshake.
+    await receive()
+    await send({"type": "websocket.accept"})
+    shown = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
+    await send({"type": "websocket.close", "code": code, "reason": shown})
 
 
 class NeighbourhoodGuard:
@@ -76,15 +92,6 @@ class NeighbourhoodGuard:
     @staticmethod
     async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, detail: str) -> None:
         if scope["type"] == "websocket":
-            # Accepted first, since a browser's script sees the code of a close and not the status of a handshake.
-            await receive()
-            await send({"type": "websocket.accept"})
-            await send(
-                {
-                    "type": "websocket.close",
-                    "code": FORBIDDEN_ORIGIN,
-                    "reason": detail.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore"),
-                }
-            )
+            await close_socket(receive, send, FORBIDDEN_ORIGIN, detail)
             return
         await problem(status, detail)(scope, receive, send)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
+from agent_bus import tracing
 from agent_bus.settings import Settings
 from api.websocket_protocol import WireProtocol
 
@@ -95,4 +96,7 @@ def serve(create_app: CreateApp, settings: Settings, sockets: Sequence[socket.so
     # with status 0, as a clean stop should.
     for sig in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sig, server.handle_exit)
-    server.run(list(sockets))
+    try:
+        server.run(list(sockets))
+    finally:
+        tracing.stop()

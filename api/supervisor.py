@@ -46,6 +46,8 @@ class Program:
     """What it gets when the supervisor itself was killed."""
     pass_fds: tuple[int, ...] = ()
     """The supervisor's descriptors that it inherits, by the same numbers; they stay open for the next one."""
+    on_end: Callable[[], None] | None = None
+    """Called whenever a process of it has ended, before there is another."""
 
 
 class Child:
@@ -167,6 +169,8 @@ class Supervisor:
         started = loop.time()
         while True:
             how = how_it_ended(await process.wait())
+            if child.program.on_end is not None:
+                child.program.on_end()
             while True:
                 if child.stopping.is_set():
                     return

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from agent_bus.connection import redact
-from agent_bus.settings import LOOPBACK_HOSTS, Settings
+from agent_bus.coordinator_address import TOKEN_VARIABLE
+from agent_bus.log_lines import chosen_format
+from agent_bus.settings import Settings
 from api import embedded_redis, listening, project_folder, redis_check, terminal
 from api.addresses import base_url, dashboard_url, public_url
 from api.cannot_start import CannotStart
 from api.embedded_redis import EmbeddedRedis
+from api.exposure import is_exposed, refuse_exposed
 from api.programs import environment, python, server, until_healthy
 from api.signals import stop_signals, unless
 from api.static_folder import is_built
 from api.supervisor import Child, Program, Supervisor
+from api.token_file import token_source
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +37,8 @@ class Layout:
     documents_port: int
     workers: int
     coordinators: int = 1
+    insecure: bool = False
+    """Other machines may be let in without a token."""
 
 
 def run(settings: Settings, layout: Layout) -> None:
@@ -40,6 +46,9 @@ def run(settings: Settings, layout: Layout) -> None:
 
     settings: an empty `redis_url` means a Redis of its own.
     """
+    refuse_exposed(settings, layout.host, insecure=layout.insecure)
+    # Looked at here, so that it is said once and in one line.
+    token_source(settings)
     data = project_folder.prepare(settings.project_dir)
     with project_folder.locked(data):
         check_ports(layout)
@@ -71,8 +80,10 @@ def programs(settings: Settings, layout: Layout) -> tuple[Program, Program, list
         "DOCUMENT_SERVER_PUBLIC_URL": public_url(settings, layout.host, layout.documents_port),
         "AGENT_ORCHESTRATOR_DASHBOARD_URL": dashboard_url(settings, layout.host, layout.port),
     }
-    coordinator = server("coordinator", layout.host, layout.port, for_servers, processes=layout.coordinators)
-    documents = server("documents", layout.host, layout.documents_port, for_servers)
+    coordinator = server(
+        "coordinator", layout.host, layout.port, for_servers, processes=layout.coordinators, insecure=layout.insecure
+    )
+    documents = server("documents", layout.host, layout.documents_port, for_servers, insecure=layout.insecure)
     workers = [
         Program(
             name="worker" if layout.workers == 1 else f"worker-{number}",
@@ -99,20 +110,26 @@ class System:
     async def run(self) -> None:
         """Starts everything, waits for a signal, stops everything. Raises CannotStart."""
         stop = asyncio.Event()
-        supervisor = Supervisor(terminal.show)
+        supervisor = Supervisor(terminal.writer())
         with (
             stop_signals(stop, supervisor, what="servers, then workers, then Redis"),
             contextlib.ExitStack() as announcement,
         ):
             try:
                 if await unless(stop, self._start(supervisor, announcement)):
-                    terminal.say(self.banner())
+                    self._announce()
                     await unless(stop, supervisor.wait())
             finally:
                 await supervisor.stop()
                 if self._own_redis is not None:
                     self._own_redis.tidy()
         logger.info("all stopped")
+
+    def _announce(self) -> None:
+        if chosen_format() == "text":
+            terminal.say(self.banner())
+        else:
+            logger.info("%s", self.banner().strip())
 
     def banner(self) -> str:
         """What a person wants to know once it runs."""
@@ -131,8 +148,11 @@ class System:
             ("Data", str(self._settings.data)),
             ("Logs", logs),
         ]
-        if self._layout.host not in LOOPBACK_HOSTS:
-            lines.append(("Beware", "other machines can reach it, and it asks nobody for a password"))
+        if self._settings.asks_for_tokens:
+            file = self._settings.tokens_file
+            lines.append(("Tokens", f"asked for, as {TOKEN_VARIABLE if file is None else file} says"))
+        elif is_exposed(self._layout.host):
+            lines.append(("Beware", "other machines can reach it, and it asks nobody for a token"))
         listing = "\n".join(f"  {label:<11}{text}" for label, text in lines)
         return f"\nagent-orchestrator {version('agent-orchestrator')} is running\n\n{listing}\n\n  Ctrl-C stops it.\n"
 

@@ -31,6 +31,8 @@ class WireProtocol(WebSocketsSansIOProtocol):
 
     on_ready: Callable[[], None] = staticmethod(_nothing)
     """Called whenever the transport has room again."""
+    ended_with: int | None = None
+    """The code that `end` has closed with."""
     _cut_off: TimerHandle | None = None
 
     def handle_connect(self, event: Request) -> None:
@@ -63,7 +65,7 @@ class WireProtocol(WebSocketsSansIOProtocol):
             # The browser was faster.
             return
         self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
+        self.close_sent, self.ended_with = True, code
         if self.read_paused:
             # Its answer to the close has to be heard.
             self.read_paused = False

@@ -24,6 +24,8 @@ DEADLINE_SECONDS = 30.0
 POLL_SECONDS = 0.01
 FIRST_PORT, LAST_PORT = 10_000, 32_000
 RUNNERS = 8
+# What they write goes to files, where logs are JSON otherwise; tests read it as people do.
+AS_TEXT = {"AGENT_ORCHESTRATOR_LOG_FORMAT": "text"}
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -123,7 +125,7 @@ class Process:
         self.log = log
         with log.open("ab") as output:
             self.popen = subprocess.Popen(
-                [sys.executable, *arguments], env=os.environ | environment, stdout=output, stderr=output,
+                [sys.executable, *arguments], env=os.environ | AS_TEXT | environment, stdout=output, stderr=output,
                 stdin=subprocess.DEVNULL, start_new_session=True, cwd=cwd or REPOSITORY,
             )  # fmt: skip
 

@@ -5,16 +5,23 @@ import os
 import socket
 import threading
 import uuid
+from time import monotonic
 from types import FrameType
 from typing import Any
 
 from redis import Redis as ThreadRedis
-from rq import Worker
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from rq.exceptions import DeserializationError, InvalidJobOperation
+from rq.job import Job, JobStatus
 from rq.scheduler import RQScheduler
 from rq.utils import now
 
+from agent_bus import tracing
 from agent_bus.jobs import JOB_MONITORING_SECONDS, JOBS, SERIALIZER, KnownJob, enqueue, queue_names
 from agent_bus.keys import Keys
+from agent_bus.log_lines import about
+from workers.metrics import JobOutcome, Pulse, WorkerMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +39,14 @@ class DocumentsWorker(Worker):
     that one of many workers does. RQ would fork a scheduler for that, which outlives a killed worker.
     """
 
-    def __init__(self, connection: ThreadRedis, keys: Keys, stop_requested: threading.Event) -> None:
+    def __init__(
+        self,
+        connection: ThreadRedis,
+        keys: Keys,
+        stop_requested: threading.Event,
+        metrics: WorkerMetrics | None = None,
+        pulse: Pulse | None = None,
+    ) -> None:
         super().__init__(
             queue_names(keys),
             name=f"{keys.namespace}-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
@@ -46,10 +60,47 @@ class DocumentsWorker(Worker):
         )
         self._keys = keys
         self._requested = stop_requested
+        self._metrics = metrics or WorkerMetrics()
+        self._pulse = pulse or Pulse(stop_requested, connection.ping)
         self._cleaned_at = 0.0
         self._retries = RQScheduler(
             self.queues, connection=connection, serializer=SERIALIZER, logging_level=logging.WARNING
         )
+
+    def heartbeat(self, *arguments: Any, **options: Any) -> None:
+        """Says in Redis that the worker lives."""
+        super().heartbeat(*arguments, **options)
+        self._pulse.beat()
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Has a job done in a process of its own."""
+        function, began = _function_of(job), monotonic()
+        outcome: JobOutcome = "lost"
+        parent = {name: value for name, value in job.meta.items() if isinstance(value, str)}
+        self._metrics.begun()
+        with about(job_id=job.id), tracing.span(f"job {function}", "CONSUMER", parent=parent) as span:
+            try:
+                super().execute_job(job, queue)
+                outcome = self._outcome(job)
+            finally:
+                self._metrics.ended(function, outcome, monotonic() - began)
+                span.set(tracing.OUTCOME, outcome)
+                if outcome != "done":
+                    span.fail(outcome)
+
+    @staticmethod
+    def _outcome(job: Job) -> JobOutcome:
+        try:
+            status = job.get_status()
+        except InvalidJobOperation:
+            # What is done leaves nothing behind.
+            return "done"
+        except RedisError as error:
+            logger.warning("what came of job %s is not known: %s", job.id, error)
+            return "lost"
+        if status == JobStatus.FINISHED:
+            return "done"
+        return "failed" if status in (JobStatus.FAILED, JobStatus.STOPPED) else "retried"
 
     def run_maintenance_tasks(self) -> None:
         """Looks after retries, periodic jobs, and now and then after abandoned jobs."""
@@ -90,3 +141,11 @@ class DocumentsWorker(Worker):
         """Ends the worker once the job that it is at is done."""
         self._requested.set()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
+def _function_of(job: Job) -> str:
+    """The dotted name of what a job calls; empty for one that can't be read."""
+    try:
+        return str(job.func_name)
+    except DeserializationError:
+        return ""

@@ -1,39 +1,43 @@
 """The coordinator: sessions, events, blueprints and the relay, on port 8765."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
-from redis.exceptions import RedisError
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH
 from agent_bus.settings import Settings
-from api.application import VERSION, create_application, guard
+from agent_bus.tickets import Tickets
+from api.application import REFUSALS, VERSION, create_application, guard
 from api.body_limit import BodyLimit
-from api.coordinator import agents, claude_code, dashboard, events, outline, sessions, statistics
+from api.coordinator import access, agents, claude_code, dashboard, events, outline, sessions, statistics
+from api.coordinator.metrics import CoordinatorMetrics
+from api.coordinator.readiness import checks
 from api.coordinator.services import WithServices, open_services
 from api.coordinator.websocket import serve_browser
-from api.errors import DETAIL, RETRY_AFTER_SECONDS, problem
+from api.errors import DETAIL
+from api.instrumentation import Instrumentation, name_route
+from api.metrics import add_metrics_route
+from api.readiness import readiness
 from api.serving import Served
 from api.shortcuts import answering, plain_length
 
-READY_SECONDS = 1.0
 STOP = re.compile(r"/sessions/([^/]+)/stop")
 DESCRIPTION = "See every agent session live, and stop one for real."
 
 
-def create_coordinator_api(settings: Settings) -> FastAPI:
+def create_coordinator_api(settings: Settings, metrics: CoordinatorMetrics | None = None) -> FastAPI:
     """The application without the guard around it, and without what goes past the framework."""
+    metrics = CoordinatorMetrics() if metrics is None else metrics
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings) as services:
+        async with open_services(settings, metrics) as services:
             app.state.services = services
             app.state.blueprints = services.blueprints
             yield
@@ -47,28 +51,23 @@ def create_coordinator_api(settings: Settings) -> FastAPI:
 
     @app.get("/ready", tags=["operation"], responses={503: DETAIL})
     async def ready(services: WithServices) -> JSONResponse:
-        """Whether this replica can serve: Redis answers and messages flow."""
-        try:
-            # Sooner than what probes usually allow.
-            async with asyncio.timeout(READY_SECONDS):
-                await services.bus.redis.ping()
-        except (RedisError, OSError) as error:
-            return problem(503, f"Redis does not answer: {error}", {"Retry-After": RETRY_AFTER_SECONDS})
-        if not services.relay.ready:
-            return problem(503, "The bus subscription is being renewed", {"Retry-After": RETRY_AFTER_SECONDS})
-        return JSONResponse({"status": "ready", "connections": services.relay.connections})
+        """Whether this replica can serve: Redis answers, messages flow, and it is not going down."""
+        return readiness(await checks(services), connections=services.relay.connections)
 
     for router in (
-        events.router, outline.router, claude_code.router, sessions.router, statistics.router, agents.router,
+        access.router, events.router, outline.router, claude_code.router, sessions.router, statistics.router,
+        agents.router,
     ):  # fmt: skip
-        app.include_router(router)
+        app.include_router(router, responses=REFUSALS)
+    add_metrics_route(app, metrics.registry, lambda: metrics.sample(app.state.services))
     app.router.routes.extend(dashboard.routes(settings))
     return app
 
 
 def create_app(settings: Settings) -> Served:
     """The application as it is served, and how its browsers are let go when it goes down."""
-    app = create_coordinator_api(settings)
+    metrics = CoordinatorMetrics()
+    app = create_coordinator_api(settings, metrics)
 
     async def browser(scope: Scope, receive: Receive, send: Send) -> None:
         relay = app.state.services.relay
@@ -96,14 +95,24 @@ def create_app(settings: Settings) -> Served:
             return None
         length = plain_length(scope)
         if path == CLAUDE_CODE_HOOK_PATH and length is not None and length <= claude_code.MAX_HOOK_BYTES:
+            name_route(scope, path)
             return post_hook
         if length is None or length > settings.max_event_bytes:
             return None
         if path == "/events":
+            name_route(scope, path)
             return post_event
-        return post_stop if STOP.fullmatch(path) else None
+        if STOP.fullmatch(path):
+            name_route(scope, "/sessions/{session_id}/stop")
+            return post_stop
+        return None
+
+    async def take_ticket(ticket: str) -> str | None:
+        return await Tickets(app.state.services.bus).take(ticket)
 
     async def drain() -> None:
         await app.state.services.relay.drain()
 
-    return Served(guard(BodyLimit(app, limit=settings.max_event_bytes), settings, shortcut), drain)
+    limited = BodyLimit(app, limit=settings.max_event_bytes)
+    guarded = guard(limited, settings, shortcut, take_ticket=take_ticket)
+    return Served(Instrumentation(guarded, metrics.requests), drain)

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH
+from agent_bus.log_lines import about
 from api.coordinator.claude_hooks import Hook, HookInput
 from api.coordinator.ingest import InvalidEvent
 from api.coordinator.services import Services, WithServices
@@ -62,8 +63,11 @@ async def accept_hook(services: Services, headers: Headers, body: bytes) -> Resp
             max_event_bytes=services.settings.max_event_bytes,
         )
     except InvalidEvent as error:
+        services.metrics.invalid_events.inc()
         return problem(422, error.detail)
-    outcome = await services.hooks.report(hook.report)
+    with about(session_id=hook.report.session_id):
+        outcome = await services.hooks.report(hook.report)
+    services.metrics.hook_kept(len(hook.report.events))
     answer = orjson.dumps(hook.answer(go=outcome.go))
     if outcome.go:
         return Response(answer, media_type="application/json")

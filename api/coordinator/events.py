@@ -59,6 +59,7 @@ async def accept_event(services: Services, body: bytes) -> Response:
     try:
         session_id, record = parse_event(body)
     except InvalidEvent as error:
+        services.metrics.invalid_events.inc()
         return problem(422, error.detail)
     appended = await services.writer.append(session_id, [record])
     stop = b"true" if appended.command else b"false"

@@ -73,6 +73,11 @@ class Outbox:
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
     _empty: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def buffered(self) -> int:
+        """How many bytes wait for the browser here."""
+        return self._size
+
     def wants(self, session_id: str) -> bool:
         """Whether the browser asked for messages of this session."""
         return not self.sessions or session_id in self.sessions

@@ -62,6 +62,9 @@ class Relay:
         self._watches: dict[str, set[Watch]] = {}
         self._snapshot: asyncio.Task[SessionPage] | None = None
         self._closing = False
+        self._replayed = 0
+        self.received = 0
+        """How many messages came from the bus."""
 
     async def run(self) -> None:
         """Follows the bus until cancelled."""
@@ -73,6 +76,25 @@ class Relay:
         return self._source.connected.is_set()
 
     @property
+    def draining(self) -> bool:
+        """Whether browsers are being let go, since the process ends."""
+        return self._closing
+
+    @property
+    def delivered(self) -> int:
+        """How many messages were handed to browsers; one that goes to two counts twice."""
+        return self._rounds.handed + self._replayed
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes wait for browsers that are slower than they come."""
+        return sum(outbox.buffered for outbox in self._everyone())
+
+    async def behind(self) -> int:
+        """How many messages Redis has that have not come yet. Raises RedisError."""
+        return await self._source.behind()
+
+    @property
     def connections(self) -> int:
         """How many browsers are connected."""
         return len(self._everyone())
@@ -81,6 +103,7 @@ class Relay:
         return self._unfiltered.union(*self._by_session.values())
 
     def _deliver(self, message: BusMessage) -> None:
+        self.received += 1
         watching = self._by_session.get(message.session_id, ())
         # One that read on from the stream may have gone live ahead of the subscriber.
         self._rounds.add(message, (outbox for outbox in watching if outbox.live and outbox.seq < message.seq))
@@ -184,6 +207,7 @@ class Relay:
         for message in messages:
             await outbox.room()
             outbox.offer(message)
+            self._replayed += outbox.wants(message.session_id)
         return True
 
     async def _begin(self, outbox: Outbox) -> None:

@@ -39,6 +39,8 @@ class Rounds:
         self._not_before = 0.0
         self._soon = False
         self._pause: asyncio.TimerHandle | None = None
+        self.handed = 0
+        """How many messages were handed to browsers; one that goes to two counts twice."""
 
     def add(self, message: BusMessage, watchers: Iterable[Outbox]) -> None:
         """Takes the next message, for everyone and for those who watch its session."""
@@ -53,7 +55,7 @@ class Rounds:
         """Hands out all that waits, now."""
         while self._round is not None or self._pending or self._filtered:
             for outbox, batch in self._round or self._next_round():
-                _hand(outbox, batch)
+                self._hand(outbox, batch)
             self._round = None
 
     def _schedule(self) -> None:
@@ -92,7 +94,7 @@ class Rounds:
         if self._round is None:
             return
         for handed, (outbox, batch) in enumerate(self._round, 1):
-            _hand(outbox, batch)
+            self._hand(outbox, batch)
             if handed == SLICE:
                 asyncio.get_running_loop().call_soon(self._slice)
                 return
@@ -101,14 +103,14 @@ class Rounds:
         self._not_before = now + min(now - self._began, LONGEST_PAUSE_SECONDS)
         self._schedule()
 
-
-def _hand(outbox: Outbox, batch: Batch) -> None:
-    try:
-        outbox.put(batch)
-    except Exception:
-        # One connection that fails in an unforeseen way must not silence the others.
-        logger.exception("writing to a browser failed; it may come back")
-        outbox.close(INTERNAL_ERROR)
+    def _hand(self, outbox: Outbox, batch: Batch) -> None:
+        self.handed += len(batch.json)
+        try:
+            outbox.put(batch)
+        except Exception:
+            # One connection that fails in an unforeseen way must not silence the others.
+            logger.exception("writing to a browser failed; it may come back")
+            outbox.close(INTERNAL_ERROR)
 
 
 def _for_all(pending: list[BusMessage], everyone: list[Outbox]) -> Iterator[tuple[Outbox, Batch]]:

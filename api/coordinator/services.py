@@ -21,8 +21,10 @@ from agent_bus.hooks import Hooks
 from agent_bus.sessions import Sessions
 from agent_bus.settings import Settings
 from api.background import background
+from api.coordinator.metrics import CoordinatorMetrics
 from api.coordinator.relay import Relay
 from api.coordinator.stopping import Stopper
+from api.metrics import keep_sampled
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +46,15 @@ class Services:
     relay: Relay
     stopper: Stopper
     blueprints: Blueprints
+    metrics: CoordinatorMetrics
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, metrics: CoordinatorMetrics) -> AsyncIterator[Services]:
     """Connects lazily: with Redis away the process starts all the same, refuses with 503, and heals by itself."""
-    redis = connect(settings.redis_url, name="coordinator")
-    once = connect(settings.redis_url, name="coordinator-events", retries=0, max_connections=2)
+    observe = metrics.redis.observe
+    redis = connect(settings.redis_url, name="coordinator", on_round_trip=observe)
+    once = connect(settings.redis_url, name="coordinator-events", retries=0, max_connections=2, on_round_trip=observe)
     live = connect(settings.redis_url, name="coordinator-live", retries=0, timeout=None, max_connections=2)
     try:
         bus = Bus(redis, settings.keys, replay_window=settings.replay_window)
@@ -64,14 +68,16 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             hooks=Hooks(bus),
             writer=EventWriter(bus, once),
             relay=relay,
-            stopper=Stopper(sessions, relay, wait_seconds=settings.stop_wait_seconds),
+            stopper=Stopper(sessions, relay, wait_seconds=settings.stop_wait_seconds, on_stop=metrics.stopped),
             blueprints=Blueprints(bus),
+            metrics=metrics,
         )
         async with background(
             relay=relay.run(),
             writer=services.writer.run(),
             leases=_watch_agents(services),
             blueprints=_import_blueprints(services),
+            metrics=keep_sampled(metrics.registry, lambda: metrics.sample(services)),
         ):
             yield services
     finally:

@@ -1,16 +1,32 @@
 """Stopping agents: ask, then wait for what the bus says, holding neither a thread nor a connection meanwhile."""
 
 import asyncio
+import logging
 import uuid
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Literal
 
 import orjson
 
+from agent_bus import tracing
 from agent_bus.commands import StopOutcome
+from agent_bus.log_lines import about
 from agent_bus.messages import Session
 from agent_bus.sessions import Sessions
 from api.coordinator.relay import Relay
+
+logger = logging.getLogger(__name__)
+
+Outcome = Literal[
+    "confirmed", "unattended", "unconfirmed", "went_away", "finished", "restarted", "ended", "unknown", "failed"
+]
+"""What came of a stop. `confirmed`: the agent has ceased. `unattended`: nobody was connected. `unconfirmed`: told, not
+confirmed within the wait. `went_away`: told, and gone without a word. `finished`: by itself meanwhile. `restarted`:
+another run has begun. `ended`: it was over already. `unknown`: no such session. `failed`: Redis did not answer."""
+OnStop = Callable[[Outcome, float], None]
 
 STOPPED = "Session stopped successfully"
 UNATTENDED = (
@@ -32,6 +48,8 @@ class StopAnswer:
     success: bool
     status: str
     message: str
+    outcome: Outcome = field(default="failed", compare=False)
+    """For whoever runs the system; clients are not told."""
 
     @property
     def http_status(self) -> int:
@@ -42,24 +60,51 @@ class StopAnswer:
 class Stopper:
     """Stops sessions for one replica."""
 
-    def __init__(self, sessions: Sessions, relay: Relay, *, wait_seconds: float) -> None:
+    def __init__(
+        self, sessions: Sessions, relay: Relay, *, wait_seconds: float, on_stop: OnStop = lambda *_: None
+    ) -> None:
+        """on_stop: told what came of each stop, and how many seconds it took."""
         self._sessions = sessions
         self._relay = relay
         self._wait = wait_seconds
+        self._on_stop = on_stop
 
     async def stop(self, session_id: str, turns: asyncio.Semaphore | None = None) -> StopAnswer | None:
         """Stops a session's run; None for a session never heard of (or deleted while it was being stopped).
 
         turns: limits how many ask Redis at once; waiting for agents needs none.
         """
+        command_id = uuid.uuid4().hex
+        began = perf_counter()
+        outcome: Outcome = "failed"
+        named = {tracing.SESSION_ID: session_id, tracing.COMMAND_ID: command_id}
+        with (
+            about(session_id=session_id, command_id=command_id),
+            tracing.span("stop", attributes=named) as span,
+        ):
+            try:
+                answer = await self._stop(session_id, command_id, turns, span)
+                outcome = "unknown" if answer is None else answer.outcome
+            finally:
+                seconds = perf_counter() - began
+                self._on_stop(outcome, seconds)
+                span.set(tracing.OUTCOME, outcome)
+            logger.info("stop of session %r: %s after %.3f s", session_id, outcome, seconds)
+        return answer
+
+    async def _stop(
+        self, session_id: str, command_id: str, turns: asyncio.Semaphore | None, span: tracing.Span
+    ) -> StopAnswer | None:
         # Watching begins before asking, or a quick agent's confirmation would be missed.
         with self._relay.watching(session_id) as watch:
             async with turns or nullcontext():
-                request = await self._sessions.request_stop(session_id, uuid.uuid4().hex)
+                request = await self._sessions.request_stop(session_id, command_id)
             if request.outcome == "unknown":
                 return None
             if request.outcome != "sent":
                 return _known(request.outcome, Session.model_validate_json(request.session))
+            span.note("told")
+            span.set(tracing.RUN, request.run)
             deadline = asyncio.get_running_loop().time() + self._wait
             while True:
                 try:
@@ -74,7 +119,7 @@ class Stopper:
                 if answer is not _PENDING:
                     break
         if answer is _PENDING:
-            return StopAnswer(False, "running", UNCONFIRMED.format(seconds=self._wait))
+            return StopAnswer(False, "running", UNCONFIRMED.format(seconds=self._wait), "unconfirmed")
         return answer
 
     async def _heard(self, message: bytes | None, session_id: str, run: str) -> StopAnswer | None:
@@ -98,12 +143,14 @@ class Stopper:
 
 def _judge(session: Session, current: str, run: str) -> StopAnswer:
     if current != run:
-        return StopAnswer(False, session.status, RESTARTED)
+        return StopAnswer(False, session.status, RESTARTED, "restarted")
     if session.status == "running" or (session.presence == "connected" and session.stop_confirmed is False):
         return _PENDING
     if session.status == "stopped":
-        return StopAnswer(True, "stopped", STOPPED if session.stop_confirmed else WENT_AWAY)
-    return StopAnswer(True, session.status, "Session finished by itself before it could be stopped")
+        if session.stop_confirmed:
+            return StopAnswer(True, "stopped", STOPPED, "confirmed")
+        return StopAnswer(True, "stopped", WENT_AWAY, "went_away")
+    return StopAnswer(True, session.status, "Session finished by itself before it could be stopped", "finished")
 
 
 _PENDING = StopAnswer(False, "running", "")
@@ -111,8 +158,8 @@ _PENDING = StopAnswer(False, "running", "")
 
 def _known(outcome: StopOutcome, session: Session) -> StopAnswer:
     if outcome == "unattended":
-        return StopAnswer(True, session.status, UNATTENDED)
-    return StopAnswer(True, session.status, f"Session was already {session.status}; nothing was sent")
+        return StopAnswer(True, session.status, UNATTENDED, "unattended")
+    return StopAnswer(True, session.status, f"Session was already {session.status}; nothing was sent", "ended")
 
 
 def as_json(session_id: str, answer: StopAnswer) -> dict[str, object]:

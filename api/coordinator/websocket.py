@@ -28,7 +28,10 @@ class InvalidQuery(ValueError):
 
 
 def read_query(query: QueryParams, limit: int) -> Outbox:
-    """What the browser asks for: `?since=<seq>&epoch=&resumed=1`, `?session_id=` (repeatable). Raises InvalidQuery."""
+    """What the browser asks for: `?since=<seq>&epoch=&resumed=1`, `?session_id=` (repeatable). Raises InvalidQuery.
+
+    Its `ticket`, where it brings one, was taken before: see `api.authentication`.
+    """
     since = query.get("since")
     if since is not None and not (since.isascii() and since.isdigit() and len(since) <= len(str(2**53))):
         raise InvalidQuery("since must be the seq of the last message that was received")

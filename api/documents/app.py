@@ -8,11 +8,14 @@ from starlette.types import ASGIApp, Scope
 
 from agent_bus.blobs import BlobStoreFailed
 from agent_bus.settings import Settings
-from api.application import create_application, guard
+from api.application import REFUSALS, create_application, guard
 from api.body_limit import BodyLimit
 from api.documents import health, routes
 from api.documents.failures import blob_store_failed
+from api.documents.metrics import DocumentsMetrics
 from api.documents.services import open_services
+from api.instrumentation import Instrumentation
+from api.metrics import add_metrics_route
 
 DESCRIPTION = "Files that agents and people share: uploads, downloads, what describes them, and the tags in use."
 
@@ -21,18 +24,20 @@ def _is_upload(scope: Scope) -> bool:
     return bool(scope["method"] == "POST" and scope["path"] == "/documents")
 
 
-def create_documents_api(settings: Settings) -> FastAPI:
+def create_documents_api(settings: Settings, metrics: DocumentsMetrics | None = None) -> FastAPI:
     """The application without the guard around it."""
+    metrics = DocumentsMetrics() if metrics is None else metrics
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings) as services:
+        async with open_services(settings, metrics) as services:
             app.state.services = services
             yield
 
     app = create_application("Documents", DESCRIPTION, lifespan)
     app.include_router(health.router)
-    app.include_router(routes.router)
+    app.include_router(routes.router, responses=REFUSALS)
+    add_metrics_route(app, metrics.registry, lambda: metrics.sample(app.state.services))
     app.add_exception_handler(BlobStoreFailed, blob_store_failed)
     app.add_middleware(BodyLimit, limit=settings.max_event_bytes, exempt=_is_upload)
     return app
@@ -40,4 +45,6 @@ def create_documents_api(settings: Settings) -> FastAPI:
 
 def create_app(settings: Settings) -> ASGIApp:
     """The application as it is served. Nothing is opened before its lifespan begins."""
-    return guard(create_documents_api(settings), settings, origins=settings.dashboard_origins)
+    metrics = DocumentsMetrics()
+    app = guard(create_documents_api(settings, metrics), settings, origins=settings.dashboard_origins)
+    return Instrumentation(app, metrics.requests)

@@ -1,10 +1,11 @@
-"""`GET /health`: the process is alive; what it works with is told beside that."""
+"""`GET /health`: the process is alive; what it works with is told beside that. `GET /ready`: whether it can serve."""
 
 import asyncio
 from dataclasses import asdict
 from typing import Literal
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 
@@ -12,6 +13,7 @@ from agent_bus.jobs import work_health
 from api.application import VERSION
 from api.documents.failures import problems
 from api.documents.services import ServicesOf
+from api.readiness import readiness
 
 router = APIRouter(tags=["health"])
 
@@ -41,6 +43,12 @@ class Health(BaseModel):
     redis: Literal["ok", "unreachable"]
     workers: WorkersHealth | None = None
     queues: dict[str, QueueState] | None = None
+
+
+@router.get("/ready", responses=problems())
+async def ready(services: ServicesOf) -> JSONResponse:
+    """Whether this server can serve: Redis answers and the blob store takes bytes."""
+    return readiness(await services.readiness.checks())
 
 
 @router.get("/health", responses=problems())

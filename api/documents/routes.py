@@ -222,10 +222,11 @@ async def download(document_id: str, request: Request, services: ServicesOf) -> 
         logger.error("document %s has %d bytes in the store, not %d", document_id, content.size_bytes, size)
         raise HTTPException(500, "The document's bytes in the blob store are not those that were uploaded")
     headers |= {"Content-Type": document.content_type, "Content-Length": str(stop - start)}
+    chunks = services.metrics.downloading(content.chunks)
     if wanted is None:
-        return StreamingResponse(content.chunks, headers=headers)
+        return StreamingResponse(chunks, headers=headers)
     headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-    return StreamingResponse(content.chunks, 206, headers)
+    return StreamingResponse(chunks, 206, headers)
 
 
 async def _expected(request: Request, document_id: str, services: Services) -> list[int] | None:

@@ -13,6 +13,8 @@ from agent_bus.connection import connect, connect_threaded
 from agent_bus.documents import Documents
 from agent_bus.settings import Settings
 from agent_bus.tags import TagAggregate
+from api.documents.metrics import DocumentsMetrics
+from api.documents.readiness import Readiness
 from api.documents.tag_jobs import TagJobs
 from api.documents.uploads import Uploads
 
@@ -28,13 +30,15 @@ class Services:
     uploads: Uploads
     tags: TagAggregate
     tag_jobs: TagJobs
+    readiness: Readiness
+    metrics: DocumentsMetrics
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, metrics: DocumentsMetrics) -> AsyncIterator[Services]:
     """Opens everything; Redis is connected to by the first command. Raises BlobStoreFailed."""
     blobs = Blobs.from_settings(settings)
-    redis = connect(settings.redis_url, name="documents")
+    redis = connect(settings.redis_url, name="documents", on_round_trip=metrics.redis.observe)
     thread_redis = connect_threaded(settings.redis_url, name="documents-jobs")
     bus = Bus(redis, settings.keys, replay_window=settings.replay_window)
     documents = Documents(bus, settings.document_server_public_url)
@@ -46,9 +50,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             bus=bus,
             documents=documents,
             blobs=blobs,
-            uploads=Uploads(documents, blobs, settings.max_upload_bytes),
+            uploads=Uploads(documents, blobs, settings.max_upload_bytes, on_bytes=metrics.uploaded.inc),
             tags=tags,
             tag_jobs=tag_jobs,
+            readiness=Readiness(redis, blobs),
+            metrics=metrics,
         )
     finally:
         await tag_jobs.aclose()

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
@@ -101,10 +101,14 @@ class _Received:
 class Uploads:
     """Takes uploads. `max_bytes` limits the file."""
 
-    def __init__(self, documents: Documents, blobs: Blobs, max_bytes: int) -> None:
+    def __init__(
+        self, documents: Documents, blobs: Blobs, max_bytes: int, on_bytes: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """on_bytes: told how many bytes of files have come."""
         self._documents = documents
         self._blobs = blobs
         self._max_bytes = max_bytes
+        self._on_bytes = on_bytes
 
     async def receive(self, form: MultipartForm) -> StoredDocument:
         """Stores the form's file and makes its document. Raises HTTPException; nothing is left behind then."""
@@ -150,11 +154,13 @@ class Uploads:
             file.digest.update(chunk)
             piece += chunk
             if len(piece) >= PIECE_BYTES:
+                self._on_bytes(len(piece))
                 yield bytes(piece)
                 piece.clear()
             if loop.time() > renew_at:
                 await self._documents.renew_upload(document_id)
                 renew_at = loop.time() + UPLOAD_LEASE_MS / 4000
+        self._on_bytes(len(piece))
         yield bytes(piece)
 
     async def _discard(self, document_id: str) -> None:

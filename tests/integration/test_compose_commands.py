@@ -54,8 +54,12 @@ def test_the_servers_serve(service: str, port: str, redis_server: RedisServer, t
 
 
 def test_the_worker_works(redis_server: RedisServer, tmp_path: Path) -> None:
-    with running(program("worker"), tmp_path, redis_server.url) as log:
+    own = free_port()
+    with running(
+        program("worker", **{"at_9100": str(own), "at_0.0.0.0": "127.0.0.1"}), tmp_path, redis_server.url
+    ) as log:
         wait_until(lambda: "works on" in log.read_text("utf-8"), "the worker to work")
+        wait_until(lambda: httpx.get(f"http://127.0.0.1:{own}/ready").status_code == 200, "it to be ready")
 
 
 def test_redis_starts_with_its_flags(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.processes import REPOSITORY, Process, RedisServer, free_port, wait_un
 class Up(Process):
     """A running system, with a project folder and ports of its own."""
 
-    def __init__(self, project: Path, *options: str) -> None:
+    def __init__(self, project: Path, *options: str, environment: dict[str, str] | None = None) -> None:
         project.mkdir(parents=True, exist_ok=True)
         self.project = project
         self.port, self.documents_port = free_port(), free_port()
@@ -33,7 +33,7 @@ class Up(Process):
         log = project.parent / f"up-{self.port}.log"
         # Where the socket goes when the project's path is too long for one, as a test's often is.
         self._short = tempfile.TemporaryDirectory(prefix="ao-", dir="/tmp")
-        super().__init__(arguments, {"REDIS_URL": "", "TMPDIR": self._short.name}, log)
+        super().__init__(arguments, {"REDIS_URL": "", "TMPDIR": self._short.name} | (environment or {}), log)
         try:
             wait_until(self._running, "the system to run", 60)
         except AssertionError as error:

@@ -123,6 +123,13 @@ def test_servers_are_asked_for_their_health_on_the_port_that_they_serve(name: st
     assert SERVICES[name]["command"][-1] == str(port)
 
 
+def test_a_worker_is_asked_whether_it_works_on_the_port_of_its_metrics() -> None:
+    worker = SERVICES["worker"]
+    port = worker["command"][worker["command"].index("--metrics-port") + 1]
+    assert f"http://127.0.0.1:{port}/ready" in worker["healthcheck"]["test"][-1]
+    assert "ports" not in worker
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_the_health_checks_of_our_parts_are_python_that_compiles(name: str) -> None:
     compile(SERVICES[name]["healthcheck"]["test"][-1], name, "exec")

@@ -14,6 +14,7 @@ export type Connection =
 /** Close codes of the contract; see `api/coordinator/outbox.py`. */
 const START_OVER = 4009;
 const BAD_REQUEST = 4400;
+const UNAUTHORIZED = 4401;
 const FORBIDDEN_ORIGIN = 4403;
 
 /** With nothing heard for so long, the server is asked whether it is there: a dead network closes no socket. */
@@ -115,7 +116,7 @@ export class LiveSocket {
   #closed(code: number, reason: string): void {
     this.#socket = null;
     this.#cancelProbe?.();
-    if (code === BAD_REQUEST || code === FORBIDDEN_ORIGIN) {
+    if (code === BAD_REQUEST || code === UNAUTHORIZED || code === FORBIDDEN_ORIGIN) {
       this.#show({ phase: "refused", reason });
       return;
     }

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ready
+         * @description Whether this server can serve: Redis answers and the blob store takes bytes.
+         */
+        get: operations["ready_ready_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -216,16 +236,6 @@ export interface components {
             } | null;
         };
         /**
-         * Problem
-         * @description An error: a sentence, or a list of what was wrong and where.
-         */
-        Problem: {
-            /** Detail */
-            detail: string | {
-                [key: string]: unknown;
-            }[];
-        };
-        /**
          * QueueState
          * @description How many jobs wait in a queue, and how many failed for good within the last days.
          */
@@ -274,6 +284,26 @@ export interface components {
             /** Alive */
             alive: number;
         };
+        /**
+         * Problem
+         * @description An error: a sentence, or a list of what was wrong and where.
+         */
+        api__documents__failures__Problem: {
+            /** Detail */
+            detail: string | {
+                [key: string]: unknown;
+            }[];
+        };
+        /**
+         * Problem
+         * @description An error: a sentence that says what to do, or a list of the fields at fault.
+         */
+        api__errors__Problem: {
+            /** Detail */
+            detail: string | {
+                [key: string]: unknown;
+            }[];
+        };
     };
     responses: never;
     parameters: never;
@@ -283,6 +313,44 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    ready_ready_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request can't be read, or is addressed to a host that is not allowed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
+                };
+            };
+            /** @description Redis or the blob store is not reachable; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
+                };
+            };
+        };
+    };
     health_health_get: {
         parameters: {
             query?: never;
@@ -307,7 +375,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description Redis or the blob store is not reachable; try again */
@@ -316,7 +384,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
         };
@@ -352,7 +420,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
                 };
             };
             /** @description Something in the request is not valid; the detail says what */
@@ -361,7 +447,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description Redis or the blob store is not reachable; try again */
@@ -370,7 +456,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
         };
@@ -411,7 +497,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
                 };
             };
             /** @description The page that sent this is not allowed to */
@@ -420,7 +515,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description The body stalled */
@@ -429,7 +524,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description The body is too large; the detail names the limit */
@@ -438,7 +533,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description Something in the request is not valid; the detail says what */
@@ -447,7 +542,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description Redis or the blob store is not reachable; try again */
@@ -456,7 +551,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
         };
@@ -485,7 +580,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
                 };
             };
             /** @description Redis or the blob store is not reachable; try again */
@@ -494,7 +607,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
         };
@@ -525,7 +638,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
                 };
             };
             /** @description There is no such document */
@@ -534,7 +665,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description Validation Error */
@@ -552,7 +683,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
         };
@@ -603,7 +734,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
                 };
             };
             /** @description There is no such document */
@@ -612,7 +761,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description The document has no such bytes */
@@ -621,7 +770,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description Validation Error */
@@ -639,7 +788,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description Redis or the blob store is not reachable; try again */
@@ -648,7 +797,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
         };
@@ -681,7 +830,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
                 };
             };
             /** @description The page that sent this is not allowed to */
@@ -690,7 +848,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description There is no such document */
@@ -699,7 +857,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description The document is not in a version that `If-Match` names */
@@ -708,7 +866,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description Validation Error */
@@ -726,7 +884,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
         };
@@ -762,7 +920,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
                 };
             };
             /** @description There is no such document */
@@ -771,7 +947,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description Validation Error */
@@ -789,7 +965,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
         };
@@ -826,7 +1002,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["api__errors__Problem"];
                 };
             };
             /** @description The page that sent this is not allowed to */
@@ -835,7 +1020,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description There is no such document */
@@ -844,7 +1029,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description The document is not in a version that `If-Match` names */
@@ -853,7 +1038,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description The body is too large; the detail names the limit */
@@ -862,7 +1047,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description Something in the request is not valid; the detail says what */
@@ -871,7 +1056,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
             /** @description Redis or the blob store is not reachable; try again */
@@ -880,7 +1065,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["api__documents__failures__Problem"];
                 };
             };
         };

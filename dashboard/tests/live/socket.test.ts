@@ -106,7 +106,7 @@ describe("a connection", () => {
     expect(platform.socket.url).toBe("ws://h/ws");
   });
 
-  test.each([4400, 4403])("that was refused with %i does not come back by itself", async (code) => {
+  test.each([4400, 4401, 4403])("that was refused with %i does not come back by itself", async (code) => {
     platform.socket.end(code, "Origin 'x' is not allowed");
     await platform.pass(60_000);
     expect(platform.sockets).toHaveLength(1);

@@ -78,6 +78,7 @@ class SmallCoordinator:
     url: str = ""
     answers: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
+    authorizations: list[str | None] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -88,6 +89,7 @@ def small_coordinator() -> Iterator[SmallCoordinator]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            told.authorizations.append(self.headers.get("Authorization"))
             told.requests.append((self.command, self.path, json.loads(body) if body else None))
             status, answer = told.answers.get((self.command, self.path), (404, {"detail": "Not Found"}))
             content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()

@@ -302,6 +302,19 @@ def test_what_is_wrong_is_said_with_its_place(text: str, line: int, column: int,
     assert str(caught.value).startswith(f"line {line} column {column}: ")
 
 
+def test_http_hooks_send_the_token_only_if_told_to_and_name_it_only() -> None:
+    plain, with_token = http_hooks("http://a:1", WATCH), http_hooks("http://a:1", WATCH, token=True)
+    assert "Authorization" not in plain["Stop"][0]["headers"]
+    handler = with_token["Stop"][0]
+    assert handler["headers"]["Authorization"] == "Bearer $AGENT_ORCHESTRATOR_TOKEN"
+    assert set(handler["allowedEnvVars"]) == {*plain["Stop"][0]["allowedEnvVars"], "AGENT_ORCHESTRATOR_TOKEN"}
+    before = '{"model": "opus"}\n'
+    installed = install(before, with_token)
+    assert found(installed) == {event: list(handlers) for event, handlers in with_token.items()}
+    assert install(installed, plain) == install(before, plain)
+    assert uninstall(installed, before) == before
+
+
 def test_http_hooks_say_whose_session_it_is() -> None:
     handler = http_hooks("http://a:1", WATCH)["PreToolUse"][0]
     assert handler["url"] == "http://a:1/hooks/claude-code"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from agent_bridge.coordinator import Coordinator, CoordinatorError, NotOne, Refused, Unreachable
-from agent_bus.coordinator_address import API_URL_VARIABLE
+from agent_bridge.coordinator import Coordinator, CoordinatorError, InvalidToken, NotOne, Refused, Unreachable
+from agent_bus.coordinator_address import API_URL_VARIABLE, TOKEN_VARIABLE
 from tests.processes import free_port
 from tests.unit.agent_bridge.small_servers import SmallCoordinator, listening, small_coordinator
 
@@ -46,6 +46,26 @@ def test_where_it_is_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert Coordinator("http://here").url == "http://here"
     monkeypatch.delenv(API_URL_VARIABLE)
     assert Coordinator().url == "http://localhost:8765"
+
+
+@pytest.mark.parametrize(("token", "sent"), [("aot_1-x", "Bearer aot_1-x"), (" aot_1\n", "Bearer aot_1"), ("", None)])
+def test_the_token_of_the_environment_goes_along(
+    told: SmallCoordinator, monkeypatch: pytest.MonkeyPatch, token: str, sent: str | None
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, token)
+    told.answers["POST", "/sessions/stop"] = 200, {"sessions": []}
+    coordinator = Coordinator(told.url)
+    coordinator.session("a")
+    coordinator.stop_several()
+    assert told.authorizations == [sent, sent]
+
+
+@pytest.mark.parametrize("token", ["s3cret\r\nX: y", "s3 cret", "s3crét"])
+def test_what_no_header_can_carry_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, token)
+    with pytest.raises(InvalidToken, match=TOKEN_VARIABLE) as refusal:
+        Coordinator()
+    assert "s3" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent_bridge import hook
 from agent_bridge.hook import Failed, report
-from agent_bus.coordinator_address import API_URL_VARIABLE, HOOK_HEADERS
+from agent_bus.coordinator_address import API_URL_VARIABLE, HOOK_HEADERS, TOKEN_VARIABLE
 from tests.processes import DEADLINE_SECONDS, free_port
 from tests.unit.agent_bridge.small_servers import answering, listening, read_request
 
@@ -35,7 +35,8 @@ def run(
     command = [sys.executable, "-m", "agent_bridge.entry", "hook", *arguments]
     if files:
         command = ["sh", "-c", f'exec "$0" "$@" {files}', *command]
-    mine = {name: value for name, value in os.environ.items() if name not in {API_URL_VARIABLE, *HOOK_HEADERS.values()}}
+    own = {API_URL_VARIABLE, TOKEN_VARIABLE, *HOOK_HEADERS.values()}
+    mine = {name: value for name, value in os.environ.items() if name not in own}
     return subprocess.run(command, input=body, capture_output=True, timeout=DEADLINE_SECONDS, env=mine | environment)
 
 
@@ -49,7 +50,7 @@ def said(done: "subprocess.CompletedProcess[bytes]") -> str:
 
 @pytest.fixture(autouse=True)
 def no_session_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in HOOK_HEADERS.values():
+    for variable in (TOKEN_VARIABLE, *HOOK_HEADERS.values()):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -86,6 +87,21 @@ def test_what_the_environment_says_of_the_session_goes_along(monkeypatch: pytest
         report(f"http://127.0.0.1:{port}", BODY, PATIENT)
     named = [line for line in requests[0][0].split(b"\r\n") if line.startswith(b"X-")]
     assert named == ["X-Session-Name: Prüfung  X-Agent-Name: forged !".encode(), b"X-Bridged-Session: s1"]
+
+
+def test_the_token_of_the_environment_goes_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, "aot_1-x\n")
+    requests: list[tuple[bytes, bytes]] = []
+    with listening(answering(SAID_YES, requests)) as port:
+        report(f"http://127.0.0.1:{port}", BODY, PATIENT)
+    assert b"Authorization: Bearer aot_1-x" in requests[0][0].split(b"\r\n")
+
+
+@pytest.mark.parametrize("token", ["s3cret\r\nX-Agent-Name: forged", "s3 cret", "s3crét"])
+def test_what_no_header_can_carry_is_one_line_and_not_repeated(token: str) -> None:
+    line = said(run("--api-url", "http://127.0.0.1:9", **{TOKEN_VARIABLE: token}))
+    assert TOKEN_VARIABLE in line
+    assert "s3" not in line
 
 
 @pytest.mark.parametrize("size", [0, 1, 5_000_000])

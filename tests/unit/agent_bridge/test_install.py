@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from agent_bridge import install as install_module
 from agent_bridge.claude_settings import EVENTS, START_EVENT
 from agent_bridge.cli import main
-from agent_bus.coordinator_address import API_URL_VARIABLE, DEFAULT_API_URL
+from agent_bus.coordinator_address import API_URL_VARIABLE, DEFAULT_API_URL, TOKEN_VARIABLE
 from agent_bus.discovery import PROJECT_DIR_VARIABLE, URL_VARIABLE, url_file
 from tests.claude_code import ClaudeCode
 from tests.model_api import ModelApi, Say, bash
@@ -46,7 +46,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     place.home.mkdir()
     place.project.mkdir()
     monkeypatch.setenv("HOME", str(place.home))
-    for variable in ("CLAUDE_CONFIG_DIR", API_URL_VARIABLE, URL_VARIABLE, PROJECT_DIR_VARIABLE):
+    for variable in ("CLAUDE_CONFIG_DIR", API_URL_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE, PROJECT_DIR_VARIABLE):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(place.project)
     return place
@@ -101,6 +101,26 @@ def test_hooks_come_into_the_persons_settings_and_out_again(place: Place) -> Non
     assert place.settings.read_bytes() == OWN
     assert mode_of(place.settings) == 0o640
     assert [path.name for path in place.settings.parent.iterdir()] == [place.settings.name]
+
+
+@pytest.mark.parametrize(
+    ("variable", "options", "sent"),
+    [("", (), False), ("aot_s3cret", (), True), ("aot_s3cret", ("--no-token",), False), ("", ("--token",), True)],
+)
+def test_the_token_is_named_where_one_is_in_use_and_is_not_written_down(
+    place: Place, monkeypatch: pytest.MonkeyPatch, variable: str, options: tuple[str, ...], sent: bool
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, variable)
+    own_settings(place)
+    result = install(*options)
+    assert result.exit_code == 0, result.output
+    handler = handlers(place.settings, "Stop")[0]
+    assert (handler["headers"].get("Authorization") == f"Bearer ${TOKEN_VARIABLE}") is sent
+    assert (TOKEN_VARIABLE in handler["allowedEnvVars"]) is sent
+    assert (TOKEN_VARIABLE in result.output) is sent
+    assert "s3cret" not in place.settings.read_text() + result.output
+    assert uninstall().exit_code == 0
+    assert place.settings.read_bytes() == OWN
 
 
 def test_a_file_that_was_not_there_is_private_and_goes_again_with_its_folder(place: Place) -> None:
@@ -453,9 +473,11 @@ def test_the_real_claude_code_reports_by_the_installed_hooks(
 
     with ModelApi({"": [[bash("echo a sign")], [Say("It is done.")]]}) as model:
         claude = ClaudeCode(tmp_path / "claude", model.url)
-        result = install("--scope", "project", "--project-dir", str(claude.project), "--api-url", coordinator.url)
+        options = ("--scope", "project", "--project-dir", str(claude.project), "--api-url", coordinator.url, "--token")
+        result = install(*options)
         assert result.exit_code == 0, result.output
-        with claude.start("Say a sign", environment={"AGENT_ORCHESTRATOR_SESSION_NAME": "the test's"}) as process:
+        said = {"AGENT_ORCHESTRATOR_SESSION_NAME": "the test's", TOKEN_VARIABLE: "aot_1"}
+        with claude.start("Say a sign", environment=said) as process:
             try:
                 output, errors = process.communicate(timeout=SESSION_SECONDS)
             finally:
@@ -466,6 +488,7 @@ def test_the_real_claude_code_reports_by_the_installed_hooks(
     assert json.loads(output)["result"] == "It is done."
     assert called.read_text() == "watch claude-code\n"
     assert {path for path, _, _ in coordinator.hooks} == {"/hooks/claude-code"}
+    assert {headers.get("Authorization") for _, headers, _ in coordinator.hooks} == {"Bearer aot_1"}
     bodies = [body for _, _, body in coordinator.hooks]
     events = [body["hook_event_name"] for body in bodies]
     expected = ["UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop"]

@@ -56,6 +56,7 @@ class Flow:
         self.pages: list[dict[str, str]] = []
         self.largest_page = 1000
         self.handshakes: list[int] = []
+        self.authorizations: list[str | None] = []
         self.history_statuses: list[int] = []
 
     def plays(self, *messages: Json, close: int = RESTART, meanwhile: tuple[int, ...] = ()) -> None:
@@ -79,6 +80,7 @@ class Flow:
     def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         url = urlsplit(request.path)
         if url.path == "/ws":
+            self.authorizations.append(request.headers.get("Authorization"))
             status = self.handshakes.pop(0) if self.handshakes else 101
             return None if status == 101 else connection.respond(status, '{"detail": "no"}')
         if url.path == "/sessions/s":
@@ -253,6 +255,21 @@ def test_a_handshake_that_is_refused_is_not_tried_again(flow: Flow) -> None:
     flow.handshakes = [403]
     with pytest.raises(Refused, match="answered 403 to /ws"):
         follow(flow)
+
+
+@pytest.mark.parametrize("code", [4401, 4403])
+def test_who_is_not_let_in_does_not_try_again(flow: Flow, code: int) -> None:
+    flow.plays(init(1), close=code)
+    with pytest.raises(CoordinatorError, match="AGENT_ORCHESTRATOR_TOKEN"):
+        follow(flow)
+
+
+def test_the_token_goes_along_with_the_handshake(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENT_ORCHESTRATOR_TOKEN", "aot_1")
+    flow.plays(init(1), DELETED)
+    follow(flow)
+    assert flow.authorizations == ["Bearer aot_1"]
+    assert "aot_1" not in str(flow.queries)
 
 
 def invoke(flow: Flow, *arguments: str) -> tuple[int, str]:

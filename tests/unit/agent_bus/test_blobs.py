@@ -91,3 +91,18 @@ async def test_a_store_that_cannot_be_written_says_so(blobs: Blobs, tmp_path: Pa
     (tmp_path / "blobs" / "ao").write_text("in the way")
     with pytest.raises(BlobStoreFailed):
         await blobs.put(new_document_id(), in_pieces(b"x"))
+
+
+async def test_whether_it_can_be_written_is_tried_and_what_is_written_is_no_blob(blobs: Blobs, tmp_path: Path) -> None:
+    for _ in range(2):
+        await blobs.check_writable()
+    assert await listed(blobs) == set()
+    assert len(files(tmp_path)) == 1
+    folder = tmp_path / "blobs"
+    for path in files(tmp_path):
+        path.unlink()
+    (folder / "ao").rmdir()
+    # In the way of root, too.
+    (folder / "ao").touch()
+    with pytest.raises(BlobStoreFailed):
+        await blobs.check_writable()

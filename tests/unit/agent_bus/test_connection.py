@@ -1,5 +1,6 @@
 """Redis URLs: which are understood, what they mean, and that no password is ever shown."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -7,6 +8,8 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from agent_bus.connection import (
     InvalidRedisUrl,
@@ -17,7 +20,8 @@ from agent_bus.connection import (
     parse_sentinel,
     redact,
 )
-from tests.processes import RedisServer
+from agent_bus.tasks import end
+from tests.processes import RedisServer, free_port
 
 SECRET = "s3cret-Pa55"
 
@@ -193,3 +197,38 @@ def test_other_commands_are_left_to_the_client() -> None:
 @pytest.mark.parametrize("url", ["redis://h", "rediss://h", "unix:///run/redis.sock", "redis+sentinel://h/service"])
 def test_every_kind_of_connection_packs_in_c(url: str) -> None:
     assert issubclass(connect(url, name="test").connection_pool.connection_class, PackingConnection)
+
+
+async def test_each_round_trip_is_told_with_how_it_failed(redis_server: RedisServer) -> None:
+    told: list[tuple[float, Exception | None]] = []
+    async with connect(redis_server.url, name="test", on_round_trip=lambda *trip: told.append(trip)) as client:
+        await client.ping()
+        async with client.pipeline(transaction=False) as pipe:
+            pipe.ping()
+            pipe.ping()
+            await pipe.execute()
+        with pytest.raises(ResponseError):
+            await client.execute_command("NO SUCH COMMAND")
+    assert [type(error) for _, error in told] == [type(None), type(None), ResponseError]
+    assert all(seconds > 0 for seconds, _ in told)
+
+
+async def test_a_redis_that_is_away_is_told(redis_server: RedisServer) -> None:
+    told: list[Exception | None] = []
+    url = f"redis://127.0.0.1:{free_port()}"
+    async with connect(url, name="test", retries=0, on_round_trip=lambda _, error: told.append(error)) as client:
+        with pytest.raises(RedisConnectionError):
+            await client.ping()
+    assert [type(error) for error in told] == [RedisConnectionError]
+
+
+async def test_a_round_trip_that_somebody_gave_up_tells_nothing_of_redis(own_redis_server: RedisServer) -> None:
+    told: list[object] = []
+    async with connect(own_redis_server.url, name="test", on_round_trip=lambda *trip: told.append(trip)) as client:
+        await client.ping()
+        own_redis_server.pause()
+        asking = asyncio.create_task(client.ping())
+        await asyncio.wait({asking}, timeout=0.05)
+        await end([asking])
+        own_redis_server.resume()
+    assert len(told) == 1

@@ -151,3 +151,19 @@ async def test_a_caller_that_leaves_disturbs_nobody(real_bus: Bus, writer: Event
     assert isinstance(results[3], asyncio.CancelledError)
     assert all(isinstance(result, Appended) for n, result in enumerate(results) if n != 3)
     assert await marks(real_bus) == list(range(10))
+
+
+async def test_what_was_accepted_and_refused_is_counted(
+    real_bus: Bus, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with writing(real_bus, proxy.url) as writer:
+        await asyncio.gather(*(writer.append("s", [record(n)]) for n in range(20)))
+        assert (writer.accepted, writer.refused, writer.waiting) == (20, 0, 0)
+        monkeypatch.setattr(event_writer, "MAX_WAITING", 0)
+        with pytest.raises(WriterFull):
+            await writer.append("s", [record("too many")])
+        monkeypatch.undo()
+        proxy.go_down()
+        with pytest.raises(RedisError):
+            await writer.append("s", [record("away")])
+        assert (writer.accepted, writer.refused) == (20, 2)

@@ -11,7 +11,7 @@ from agent_bus.keys import Keys
 
 PER_ID: list[Callable[[Keys, str], str]] = [
     Keys.session, Keys.history, Keys.control, Keys.probe, Keys.produced, Keys.document, Keys.tag, Keys.due,
-    Keys.sessions_of_status, Keys.sessions_of_agent,
+    Keys.sessions_of_status, Keys.sessions_of_agent, Keys.ticket,
 ]  # fmt: skip
 SINGLE = [name for name, value in inspect.getmembers(Keys, lambda value: isinstance(value, property))]
 

@@ -12,7 +12,10 @@ from agent_bus.settings import Settings
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("REDIS_URL", "CORS_ORIGINS", "DOCUMENT_SERVER_PUBLIC_URL", "AGENT_ORCHESTRATOR_PROJECT_DIR"):
+    for name in (
+        "REDIS_URL", "CORS_ORIGINS", "DOCUMENT_SERVER_PUBLIC_URL", "AGENT_ORCHESTRATOR_PROJECT_DIR",
+        "AGENT_ORCHESTRATOR_TOKENS_FILE", "AGENT_ORCHESTRATOR_TOKEN",
+    ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -62,12 +65,35 @@ def test_an_empty_list_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
         ("AGENT_ORCHESTRATOR_INIT_SESSIONS", "1001"),
         ("AGENT_ORCHESTRATOR_REPLAY_WINDOW", "0"),
         ("AGENT_ORCHESTRATOR_WS_BUFFER_BYTES", "many"),
+        ("AGENT_ORCHESTRATOR_TOKEN", "x" * 31),
+        ("AGENT_ORCHESTRATOR_TOKEN", "x" * 16 + " " + "x" * 16),
+        ("AGENT_ORCHESTRATOR_TOKEN", "ü" * 32),
     ],
 )
 def test_what_can_not_be_meant_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+def test_tokens_are_asked_for_where_a_file_or_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AGENT_ORCHESTRATOR_TOKENS_FILE", "")
+    monkeypatch.setenv("AGENT_ORCHESTRATOR_TOKEN", "")
+    assert not Settings().asks_for_tokens
+    monkeypatch.setenv("AGENT_ORCHESTRATOR_TOKENS_FILE", "tokens.json")
+    assert (Settings().tokens_file, Settings().asks_for_tokens) == (tmp_path / "tokens.json", True)
+    monkeypatch.setenv("AGENT_ORCHESTRATOR_TOKENS_FILE", "")
+    monkeypatch.setenv("AGENT_ORCHESTRATOR_TOKEN", "a" * 32 + "\n")
+    assert (Settings().token.get_secret_value(), Settings().asks_for_tokens) == ("a" * 32, True)
+
+
+def test_a_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENT_ORCHESTRATOR_TOKEN", "s3cret" * 6)
+    assert "s3cret" not in repr(Settings())
+    monkeypatch.setenv("AGENT_ORCHESTRATOR_TOKEN", "s3cret")
+    with pytest.raises(ValidationError) as refusal:
+        Settings()
+    assert "s3cret" not in str(refusal.value)
 
 
 def test_a_refused_url_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -350,3 +350,20 @@ async def test_on_a_real_server_every_message_comes_once_in_order_or_it_starts_o
             assert after == (before.seq if isinstance(before, Position) else before) + 1
     if not loss_possible:
         assert follower.heard == list(range(1, last + 1))
+
+
+async def test_how_far_it_is_behind_is_known_also_while_it_is_away(real_bus: Bus, proxy: Proxy) -> None:
+    follower = Follower(real_bus, proxy.url)
+    assert await follower.subscriber.behind() == 0
+    async with follower.running():
+        await emit(real_bus)
+        await follower.hears(1)
+        assert await follower.subscriber.behind() == 0
+        proxy.go_down()
+        await eventually(lambda: not follower.subscriber.connected.is_set(), "the loss to be noticed")
+        for _ in range(3):
+            await emit(real_bus)
+        assert await follower.subscriber.behind() == 3
+        proxy.come_back()
+        await follower.hears(*range(1, 5))
+        assert await follower.subscriber.behind() == 0

@@ -19,7 +19,7 @@ def run(*arguments: str, **environment: str) -> Result:
 
 
 COMMANDS = (["up"], ["coordinator"], ["documents"], ["worker"], ["doctor"], ["agents"], ["agents", "import"],
-            ["agents", "export"])  # fmt: skip
+            ["agents", "export"], ["token"], ["token", "create"], ["token", "list"], ["token", "revoke"])  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -112,6 +112,35 @@ def test_a_worker_works_and_stops_when_told(tmp_path: Path, redis_server: RedisS
     with worker(redis_server.url, tmp_path, {"AGENT_ORCHESTRATOR_NAMESPACE": "t-cli"}) as process:
         wait_until(lambda: "t-cli-tags" in process.output, "the worker to listen")
         assert process.stop() == 0
+
+
+@pytest.mark.parametrize("command", ["up", "coordinator", "documents"])
+def test_other_machines_are_not_let_in_without_a_token_unless_it_is_said(command: str, tmp_path: Path) -> None:
+    taken = [command, "--host", "0.0.0.0", "--project-dir", str(tmp_path)]  # noqa: S104 - it is refused
+    shown = run(*taken, AGENT_ORCHESTRATOR_TOKENS_FILE="", AGENT_ORCHESTRATOR_TOKEN="")
+    assert shown.exit_code == 1
+    assert "nobody would be asked for a token" in shown.stderr
+    assert len(shown.stderr.splitlines()) == 1
+    assert "--insecure" in run(command, "--help").output
+
+
+def test_a_token_is_made_listed_and_revoked(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    made = run("token", "create", "ci", "--role", "agent", "--file", str(file))
+    (token,) = made.stdout.splitlines()
+    assert token not in made.stderr
+    assert token not in file.read_text()
+    assert run("token", "list", AGENT_ORCHESTRATOR_TOKENS_FILE=str(file)).stdout.split()[3:5] == ["ci", "agent"]
+    again = run("token", "create", "ci", "--role", "viewer", "--file", str(file))
+    assert (again.exit_code, again.stdout, len(again.stderr.splitlines())) == (1, "", 1)
+    assert run("token", "revoke", "ci", "--file", str(file)).exit_code == 0
+    assert run("token", "revoke", "ci", "--file", str(file)).exit_code == 1
+
+
+def test_a_token_needs_a_role_that_there_is_and_a_file() -> None:
+    assert run("token", "create", "ci", "--file", "f").exit_code == 2
+    assert run("token", "create", "ci", "--role", "root", "--file", "f").exit_code == 2
+    assert run("token", "list", AGENT_ORCHESTRATOR_TOKENS_FILE="").exit_code == 2
 
 
 def test_agents_go_out_as_they_came_in(tmp_path: Path, redis_server: RedisServer) -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent_bus.settings import Settings
-from api import doctor, embedded_redis, health, project_folder
+from api import doctor, embedded_redis, health, project_folder, token_commands
 from api.cannot_start import CannotStart
 from api.doctor import Finding
 from tests.processes import RedisServer, free_port, wait_until, worker
@@ -158,4 +158,23 @@ def test_the_report_ends_with_a_verdict(settings: Settings) -> None:
     ports = {"port": free_port(), "documents_port": free_port()}
     findings = doctor.examine(settings, None, host="127.0.0.1", **ports)
     assert list(doctor.report(findings))[-1] == "All is well."
-    assert list(doctor.report([*findings, Finding("x", False, "y")]))[-1] == "1 of 5 need attention."
+    assert list(doctor.report([*findings, Finding("x", False, "y")]))[-1] == "1 of 6 need attention."
+
+
+def test_without_tokens_only_this_machine_is_let_in(settings: Settings) -> None:
+    assert "only this machine" in doctor.look_at_tokens(settings, "127.0.0.1").text
+    finding = doctor.look_at_tokens(settings, "0.0.0.0")  # noqa: S104 - nothing is bound here
+    assert not finding.well
+    assert "--insecure" in finding.text
+
+
+def test_the_tokens_are_counted_and_a_file_that_can_not_be_used_is_wrong(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    settings = settings.model_copy(update={"tokens_file": file})
+    assert not doctor.look_at_tokens(settings, "127.0.0.1").well
+    token_commands.create(file, "ci", "agent")
+    assert doctor.look_at_tokens(settings, "127.0.0.1") == Finding(
+        "tokens", True, f"1 in {file}, which only its user can read"
+    )
+    token_commands.revoke(file, "ci")
+    assert "nobody is let in" in doctor.look_at_tokens(settings, "127.0.0.1").text

@@ -1,27 +1,44 @@
+import io
+import json
 import logging
-import sys
+from collections.abc import Iterator
 
-from api.logs import LineFormatter
+import pytest
 
-
-def record(message: str, *, failed: bool = False) -> logging.LogRecord:
-    made = logging.LogRecord("part", logging.INFO, "", 0, message, (), sys.exc_info() if failed else None)
-    made.created, made.msecs = 0.0, 7.0
-    return made
+from agent_bus.log_lines import FORMAT_VARIABLE, InvalidFormat
+from api import logs
 
 
-def test_a_line_has_the_time_in_utc_the_level_and_the_origin() -> None:
-    assert LineFormatter().format(record("said")) == "1970-01-01T00:00:00.007Z INFO part: said"
+@pytest.fixture(autouse=True)
+def root() -> Iterator[logging.Logger]:
+    """The root logger, left as it was found."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
-def test_a_line_break_in_a_message_can_not_forge_a_line() -> None:
-    assert len(LineFormatter().format(record("one\r\ntwo\nthree")).splitlines()) == 1
+@pytest.mark.parametrize("chosen", ["json", "text"])
+def test_the_log_has_the_format_that_is_chosen(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FORMAT_VARIABLE, chosen)
+    written = io.StringIO()
+    logs.configure(logging.StreamHandler(written))
+    logging.getLogger("part").info("said")
+    if chosen == "json":
+        assert json.loads(written.getvalue())["message"] == "said"
+    else:
+        assert written.getvalue().endswith("Z INFO part: said\n")
 
 
-def test_a_traceback_follows_its_line() -> None:
-    try:
-        raise ValueError("why")
-    except ValueError:
-        lines = LineFormatter().format(record("failed", failed=True)).splitlines()
-    assert lines[0].endswith("failed")
-    assert lines[-1] == "ValueError: why"
+def test_a_format_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FORMAT_VARIABLE, "xml")
+    with pytest.raises(InvalidFormat):
+        logs.configure()
+
+
+def test_what_libraries_chat_is_left_out(root: logging.Logger) -> None:
+    logs.configure(logging.NullHandler())
+    assert root.level == logging.INFO
+    assert not logging.getLogger("uvicorn").isEnabledFor(logging.INFO)
+    assert logging.getLogger("uvicorn").isEnabledFor(logging.WARNING)

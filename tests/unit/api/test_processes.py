@@ -6,6 +6,7 @@ import pytest
 
 from agent_bus.settings import Settings
 from api import listening
+from api.metrics import FOLDER_VARIABLE, PROCESS_VARIABLE
 from api.processes import programs
 from tests.processes import free_port
 
@@ -23,7 +24,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_each_process_inherits_every_socket_and_is_told_which(settings: Settings, sockets: list[socket]) -> None:
-    made = programs(settings, sockets, 3)
+    made = programs(settings, sockets, 3, "/metrics")
     assert [program.name for program in made] == ["coordinator-1", "coordinator-2", "coordinator-3"]
     descriptors = [listener.fileno() for listener in sockets]
     for program in made:
@@ -32,10 +33,25 @@ def test_each_process_inherits_every_socket_and_is_told_which(settings: Settings
 
 
 def test_the_redis_url_is_handed_down_where_only_this_user_sees_it(settings: Settings, sockets: list[socket]) -> None:
-    (program,) = programs(settings, sockets, 1)
+    (program,) = programs(settings, sockets, 1, "/metrics")
     assert program.environment["REDIS_URL"] == settings.redis_url
     assert "secret" not in " ".join(program.argv)
 
 
 def test_all_are_stopped_together(settings: Settings, sockets: list[socket]) -> None:
-    assert len({program.stop_order for program in programs(settings, sockets, 4)}) == 1
+    assert len({program.stop_order for program in programs(settings, sockets, 4, "/metrics")}) == 1
+
+
+def test_they_count_together_and_what_one_held_is_forgotten_when_it_ends(
+    settings: Settings, sockets: list[socket], tmp_path: Path
+) -> None:
+    one, two = programs(settings, sockets, 2, str(tmp_path))
+    assert one.environment[FOLDER_VARIABLE] == two.environment[FOLDER_VARIABLE] == str(tmp_path)
+    assert one.environment[PROCESS_VARIABLE] != two.environment[PROCESS_VARIABLE]
+    held, counted = tmp_path / "gauge_livesum_coordinator-1.db", tmp_path / "counter_coordinator-1.db"
+    others = tmp_path / "gauge_livesum_coordinator-2.db"
+    for file in (held, counted, others):
+        file.touch()
+    assert one.on_end is not None
+    one.on_end()
+    assert (held.exists(), counted.exists(), others.exists()) == (False, True, True)

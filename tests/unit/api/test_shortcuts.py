@@ -227,8 +227,8 @@ async def in_parts(body: bytes) -> AsyncIterator[bytes]:
 def said(answer: httpx.Response) -> tuple[int, Any, dict[str, str]]:
     """All of an answer, without what differs from one event to the next."""
     body = answer.json()
-    # `Vary` is for caches, and none keeps the answer to a POST.
-    left_out = {"vary"} | ({"content-length"} if body.pop("id", None) else set())
+    # `Vary` is for caches, and none keeps the answer to a POST; each request has a name of its own.
+    left_out = {"vary", "x-request-id"} | ({"content-length"} if body.pop("id", None) else set())
     return answer.status_code, body, {name: value for name, value in answer.headers.items() if name not in left_out}
 
 

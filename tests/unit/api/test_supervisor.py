@@ -213,3 +213,14 @@ def running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+async def test_each_end_of_a_process_is_told_before_there_is_another(supervisor: Supervisor, lines: Lines) -> None:
+    told: list[int | None] = []
+    child = await supervisor.start(program("short", SLEEPS, on_end=lambda: told.append(child.pid)))
+    await lines.until("short", "ready")
+    os.kill(pid_of(child), signal.SIGKILL)
+    await lines.until("short", "ready", times=2)
+    assert told == [None]
+    await supervisor.stop()
+    assert told == [None, None]

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from agent_bus.settings import Settings
 from api.cannot_start import CannotStart
 from api.embedded_redis import prepare
-from api.up import Layout, System, check_ports, programs
+from api.up import Layout, System, check_ports, programs, run
 from tests.processes import free_port
 
 LAYOUT = Layout("127.0.0.1", 8765, 8766, workers=1)
@@ -24,7 +25,8 @@ def short_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name in ("REDIS_URL", "DOCUMENT_SERVER_PUBLIC_URL", "AGENT_ORCHESTRATOR_DASHBOARD_URL"):
+    for name in ("REDIS_URL", "DOCUMENT_SERVER_PUBLIC_URL", "AGENT_ORCHESTRATOR_DASHBOARD_URL",
+                 "AGENT_ORCHESTRATOR_TOKENS_FILE", "AGENT_ORCHESTRATOR_TOKEN"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     settings = Settings(project_dir=tmp_path)
     return settings.model_copy(update={"redis_url": "redis://:secret@host:6379/0"})
@@ -81,3 +83,30 @@ def test_the_banner_says_where_everything_is(settings: Settings, host: str, warn
         assert told in banner
     assert "secret" not in banner
     assert ("other machines can reach it" in banner) is warned
+
+
+def test_where_tokens_are_asked_for_the_banner_says_so_and_shows_none(settings: Settings, tmp_path: Path) -> None:
+    everywhere = Layout("0.0.0.0", 8765, 8766, 1)  # noqa: S104 - nothing is bound
+    for update, told in (
+        ({"tokens_file": tmp_path / "tokens.json"}, str(tmp_path / "tokens.json")),
+        ({"token": SecretStr("s3cret" * 6)}, "AGENT_ORCHESTRATOR_TOKEN"),
+    ):
+        banner = System(settings.model_copy(update=update), everywhere, None, "redis").banner()
+        assert told in banner
+        assert "other machines" not in banner
+        assert "s3cret" not in banner
+
+
+def test_the_servers_are_told_that_other_machines_may_come_in(settings: Settings) -> None:
+    for insecure in (False, True):
+        layout = Layout("127.0.0.1", 1, 2, workers=1, coordinators=2, insecure=insecure)
+        coordinator, documents, (worker,) = programs(settings, layout)
+        assert ("--insecure" in coordinator.argv) == ("--insecure" in documents.argv) == insecure
+        assert "--insecure" not in worker.argv
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 - nothing is bound
+def test_other_machines_are_refused_before_anything_is_made(settings: Settings, tmp_path: Path, host: str) -> None:
+    with pytest.raises(CannotStart, match="--insecure"):
+        run(settings, Layout(host, 8765, 8766, workers=1))
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from agent_bus.bus import Bus
 from agent_bus.connection import connect
@@ -11,7 +12,7 @@ from agent_bus.sessions import Sessions
 from agent_bus.tasks import end
 from api.coordinator.relay import Relay
 from api.coordinator.stopping import RESTARTED, STOPPED, UNATTENDED, StopAnswer, Stopper, as_json
-from tests.processes import RedisServer
+from tests.processes import RedisServer, free_port
 from tests.unit.agent_bus.conftest import Driver, record
 from tests.unit.live import DEADLINE_SECONDS, eventually
 
@@ -228,3 +229,31 @@ def test_over_the_wire_ok_and_success_are_the_same() -> None:
     assert as_json("s", StopAnswer(False, "running", "m")) == {
         "success": False, "ok": False, "session_id": "s", "status": "running", "message": "m",
     }  # fmt: skip
+
+
+async def test_what_came_of_each_stop_is_told(driver: Driver, sessions: Sessions, relay: Relay) -> None:
+    told: list[str] = []
+
+    def stopper(wait_seconds: float) -> Stopper:
+        return Stopper(sessions, relay, wait_seconds=wait_seconds, on_stop=lambda outcome, _: told.append(outcome))
+
+    await stopper(0).stop("s")
+    lease = await sessions.enter("s", "owner", record("session_start"))
+    await stopper(0.05).stop("s")
+    stopping = asyncio.create_task(stopper(DEADLINE_SECONDS).stop("s"))
+    await eventually(lambda: "s" in relay._watches, "the stop to be under way")
+    await sessions.acknowledge_stop("s", lease.run, record("session_stop"))
+    await stopping
+    await stopper(0).stop("s")
+    await driver.post("session_start", "alone")
+    await stopper(0).stop("alone")
+    assert told == ["unknown", "unconfirmed", "confirmed", "ended", "unattended"]
+
+
+async def test_a_stop_during_an_outage_is_told_as_failed(relay: Relay) -> None:
+    told: list[str] = []
+    away = Sessions(Bus(connect(f"redis://127.0.0.1:{free_port()}", name="test", retries=0)))
+    stopper = Stopper(away, relay, wait_seconds=0.05, on_stop=lambda outcome, _: told.append(outcome))
+    with pytest.raises(RedisConnectionError):
+        await stopper.stop("s")
+    assert told == ["failed"]

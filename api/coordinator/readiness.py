@@ -1,0 +1,29 @@
+"""Whether a replica can serve, and if not, why."""
+
+import asyncio
+
+from redis.exceptions import RedisError
+
+from api.coordinator.services import Services
+from api.readiness import OK
+
+# Sooner than what probes usually allow.
+PATIENCE_SECONDS = 1.0
+
+
+async def checks(services: Services) -> dict[str, str]:
+    """What a replica needs, each `ok` or what is wrong with it."""
+    return {
+        "redis": await _redis(services),
+        "subscription": OK if services.relay.ready else "The bus subscription is being renewed",
+        "draining": "The process is going down" if services.relay.draining else OK,
+    }
+
+
+async def _redis(services: Services) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await services.bus.redis.ping()
+    except (RedisError, OSError) as error:
+        return f"Redis does not answer: {str(error) or 'no answer in time'}"
+    return OK
