@@ -1,4 +1,4 @@
--- include: bus statistics session
+-- include: bus vital statistics session
 -- The agent of a run has ceased because it was asked to.
 --
 -- ARGV[5] run      the run that was stopped; another one going now is left alone

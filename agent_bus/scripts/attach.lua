@@ -1,4 +1,4 @@
--- include: bus statistics session
+-- include: bus vital statistics session
 -- A bridge takes, or keeps, the lease of a session's run.
 --
 -- ARGV[5]  mode        'enter' begins a run, or joins one that no bridge has held yet; 'renew' keeps the lease;

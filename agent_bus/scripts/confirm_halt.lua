@@ -1,4 +1,4 @@
--- include: bus statistics session
+-- include: bus vital statistics session
 -- A program that was told not to go on, and has not gone on since, has stopped.
 -- The caller reads KEYS[8] for sessions that may be due; here it is looked at again, so that replicas may race.
 --

@@ -1,4 +1,4 @@
--- include: bus statistics session
+-- include: bus vital statistics session
 -- Tells the browsers of one session whose lease has lapsed; a stop that its agent did not live to confirm ends the run.
 -- The caller reads KEYS[7] for sessions that may be due; here it is looked at again, so that replicas may race.
 -- Returns 1 if there was something to tell, else 0.

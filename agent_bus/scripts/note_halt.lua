@@ -1,4 +1,4 @@
--- include: bus statistics session
+-- include: bus vital statistics session
 -- A program has been told not to go on.
 --
 -- KEYS[8] halted    sorted set of session ids by the moment (ms) they were told not to go on

@@ -1,4 +1,4 @@
--- include: bus statistics session
+-- include: bus vital statistics session
 -- Asks the agent of the current run to stop.
 --
 -- KEYS[8] control   the session's control channel

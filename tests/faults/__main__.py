@@ -1,0 +1,55 @@
+"""`python -m tests.faults`: injects faults under load, and prints what was lost, repeated or out of order.
+
+The seed that it prints, given again, makes the same schedule.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.faults.catalogue import FAULTS, SECONDS_VARIABLE, SHORT_SECONDS
+from tests.faults.run import Result, run
+from tests.faults.system import NotPossibleHere
+from tests.faults.table import table
+
+
+def main() -> None:
+    """Runs what was asked for. Ends with status 1 if a promise was not kept."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="of an earlier run, to repeat it")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=list(FAULTS), help=", ".join(FAULTS))
+    parser.add_argument(
+        "--seconds", type=float, default=float(os.environ.get(SECONDS_VARIABLE) or SHORT_SECONDS),
+        help=f"how long each fault is repeated; without it, {SECONDS_VARIABLE}, else %(default)g",
+    )  # fmt: skip
+    options = parser.parse_args()
+    # As Ctrl-C does: what was started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    print(f"seed {options.seed}", flush=True)
+    results = [result for name in options.only or FAULTS if (result := _run(name, options.seed, options.seconds))]
+    print(table(results))
+    print(f"seed {options.seed}")
+    sys.exit(0 if results and all(result.verdict.good for result in results) else 1)
+
+
+def _run(name: str, seed: int, seconds: float) -> Result | None:
+    print(f"{name} …", file=sys.stderr, flush=True)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
+        try:
+            return asyncio.run(run(FAULTS[name], seed, seconds, Path(folder)))
+        except NotPossibleHere as error:
+            print(f"{name}: left out: {error}", file=sys.stderr)
+            return None
+        finally:
+            print(f"{name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""All faults, by name, in the order of the table."""
+
+from tests.faults.agent_faults import AgentBlocked, AgentFrozen, AgentKilled, PartitionInStop
+from tests.faults.client_faults import BrokenUploads, SlowClients, StalledDownloads
+from tests.faults.combined_faults import CoordinatorAndRedis
+from tests.faults.disk_faults import AofDiskFull, BlobDiskFull
+from tests.faults.faults import Fault
+from tests.faults.network_faults import ConnectionsDropped, HalfOpen, RedisPartition, SlowNetwork
+from tests.faults.process_faults import CoordinatorKilled, RollingRestart
+from tests.faults.redis_faults import OutOfMemory, PastLost, RedisFrozen, RedisKilled
+from tests.faults.sentinel_faults import Failover, FencedPrimary, FrozenPrimary
+from tests.faults.version_faults import NewerVersion
+from tests.faults.worker_faults import NoWorkers, PoisonedJobs, WorkerKilled
+
+SECONDS_VARIABLE = "AGENT_ORCHESTRATOR_FAULT_SECONDS"
+# Each fault once or twice.
+SHORT_SECONDS = 3.0
+
+FAULTS: dict[str, type[Fault]] = {
+    fault.name: fault
+    for fault in (
+        CoordinatorKilled,
+        RedisKilled,
+        RollingRestart,
+        RedisFrozen,
+        WorkerKilled,
+        NoWorkers,
+        PoisonedJobs,
+        AgentKilled,
+        AgentFrozen,
+        AgentBlocked,
+        PartitionInStop,
+        ConnectionsDropped,
+        SlowNetwork,
+        HalfOpen,
+        RedisPartition,
+        OutOfMemory,
+        PastLost,
+        Failover,
+        FrozenPrimary,
+        FencedPrimary,
+        BrokenUploads,
+        StalledDownloads,
+        SlowClients,
+        BlobDiskFull,
+        AofDiskFull,
+        NewerVersion,
+        CoordinatorAndRedis,
+    )
+}
