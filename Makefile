@@ -147,7 +147,7 @@ endif
 
 $(NODE_MODULES): dashboard/package-lock.json dashboard/package.json | $(BIN)/python
 	@echo 'Installing what the dashboard is built from into dashboard/node_modules …'
-	@$(WITH_NODE) npm ci --silent
+	@$(WITH_NODE) npm ci --loglevel error
 	@touch $@
 
 $(PAGE): $(PAGE_SOURCES) | $(NODE_MODULES)
