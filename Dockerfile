@@ -14,7 +14,7 @@ COPY api/ api/
 COPY --from=dashboard /source/api/static/ api/static/
 COPY workers/ workers/
 COPY agent_bridge/ agent_bridge/
-RUN /opt/agent-orchestrator/bin/pip install --no-cache-dir . \
+RUN /opt/agent-orchestrator/bin/pip install --no-cache-dir '.[telemetry]' \
     && /opt/agent-orchestrator/bin/pip uninstall --yes pip
 
 FROM python:3.12-slim

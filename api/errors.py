@@ -13,6 +13,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from api.noted import NotedJSONResponse, ensure_name
+
 logger = logging.getLogger(__name__)
 
 # Redis that restarts on its append-only file is back within about a second.
@@ -32,7 +34,7 @@ DETAIL: dict[str, Any] = {"model": Problem}
 
 def problem(status: int, detail: Any, headers: dict[str, str] | None = None) -> JSONResponse:
     """An error as it goes over the wire."""
-    return JSONResponse({"detail": detail}, status, headers)
+    return NotedJSONResponse({"detail": detail}, status, headers)
 
 
 def explain(error: ValidationError | RequestValidationError) -> list[dict[str, Any]]:
@@ -73,6 +75,7 @@ def install_error_handlers(app: FastAPI) -> None:
     """Makes every failure of the app a JSON answer."""
 
     async def failed(request: Request, error: Exception) -> JSONResponse:
+        ensure_name(request.scope)
         answer = answer_to(error, request.method, request.url.path)
         if answer.status_code == 405:
             answer.headers["Allow"] = ", ".join(_allowed(app, request))

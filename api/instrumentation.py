@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent_bus import tracing
 from agent_bus.log_lines import request_id
 from api.metrics import RequestMetrics
+from api.noted import REQUEST_ID, give_name, noted_status
 from api.websocket_protocol import wire_of
 
-REQUEST_ID = b"x-request-id"
 # What goes into headers and logs as it came must be short and harmless.
 _ACCEPTABLE = re.compile(rb"[A-Za-z0-9._:+=/@-]{1,128}")
 _TRACE_CONTEXT = (b"traceparent", b"tracestate")
@@ -37,9 +37,11 @@ def name_route(scope: MutableMapping[str, Any], template: str) -> None:
 class Instrumentation:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics, *, noted: frozenset[str] = frozenset()) -> None:
+        """noted: whatever is posted to these paths is answered by noted answers only; see `api.noted`."""
         self._app = app
         self._metrics = metrics
+        self._noted = noted
         # Unique among processes, and cheaper than a random number for each request.
         self._prefix = secrets.token_hex(6).encode()
         self._numbers = count(1)
@@ -48,7 +50,12 @@ class Instrumentation:
         """Passes it on."""
         kind = scope["type"]
         if kind == "http":
-            await (self._traced if tracing.active() else self._request)(scope, receive, send)
+            if tracing.active():
+                await self._traced(scope, receive, send)
+            elif scope["path"] in self._noted and scope["method"] == "POST":
+                await self._quick(scope, receive, send)
+            else:
+                await self._request(scope, receive, send)
         elif kind == "websocket":
             await self._socket(scope, receive, send)
         else:
@@ -73,8 +80,20 @@ class Instrumentation:
             self._metrics.answered(scope["method"], route_of(scope), status, perf_counter() - began)
         return status
 
+    async def _quick(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = perf_counter()
+        for key, value in scope["headers"]:
+            if key == REQUEST_ID and _ACCEPTABLE.fullmatch(value):
+                give_name(scope, value)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._metrics.answered("POST", scope["path"], noted_status(scope), perf_counter() - began)
+
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
+        if method == "POST" and scope["path"] in self._noted:
+            name_route(scope, scope["path"])
         parent = {key.decode(): value.decode("latin-1") for key, value in scope["headers"] if key in _TRACE_CONTEXT}
         attributes = {"http.request.method": method, "url.path": scope["path"]}
         with tracing.span(method, "SERVER", attributes=attributes, parent=parent) as span:

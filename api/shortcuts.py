@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import answer_to
+from api.noted import ensure_name
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ def answering(handle: Callable[[Scope, bytes], Awaitable[Response]], limit: int)
         except ClientDisconnect:
             return
         except Exception as error:  # noqa: BLE001 - told to the client and to the log
+            ensure_name(scope)
             response = answer_to(error, scope["method"], scope["path"])
         await response(scope, receive, send)
 

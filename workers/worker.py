@@ -140,6 +140,8 @@ class DocumentsWorker(Worker):
     def request_stop(self, signum: Any, frame: FrameType | None) -> None:
         """Ends the worker once the job that it is at is done."""
         self._requested.set()
+        # RQ raises an error out of its signal handler, and that is lost where it hits a destructor.
+        self._stop_requested = True
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 

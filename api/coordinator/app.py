@@ -27,6 +27,7 @@ from api.readiness import readiness
 from api.serving import Served
 from api.shortcuts import answering, plain_length
 
+NOTED = frozenset({"/events"})
 STOP = re.compile(r"/sessions/([^/]+)/stop")
 DESCRIPTION = "See every agent session live, and stop one for real."
 
@@ -100,7 +101,6 @@ def create_app(settings: Settings) -> Served:
         if length is None or length > settings.max_event_bytes:
             return None
         if path == "/events":
-            name_route(scope, path)
             return post_event
         if STOP.fullmatch(path):
             name_route(scope, "/sessions/{session_id}/stop")
@@ -115,4 +115,4 @@ def create_app(settings: Settings) -> Served:
 
     limited = BodyLimit(app, limit=settings.max_event_bytes)
     guarded = guard(limited, settings, shortcut, take_ticket=take_ticket)
-    return Served(Instrumentation(guarded, metrics.requests), drain)
+    return Served(Instrumentation(guarded, metrics.requests, noted=NOTED), drain)

@@ -10,6 +10,7 @@ from agent_bus.messages import Event, StoredEvent
 from api.coordinator.ingest import InvalidEvent, parse_event
 from api.coordinator.services import Services, WithServices
 from api.errors import DETAIL, problem
+from api.noted import NotedResponse
 
 router = APIRouter(tags=["events"])
 
@@ -63,7 +64,7 @@ async def accept_event(services: Services, body: bytes) -> Response:
         return problem(422, error.detail)
     appended = await services.writer.append(session_id, [record])
     stop = b"true" if appended.command else b"false"
-    return Response(
+    return NotedResponse(
         b'{"ok":true,"id":%d,"stop_requested":%s}' % (appended.last_id or 0, stop), media_type="application/json"
     )
 

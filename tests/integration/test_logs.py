@@ -64,6 +64,19 @@ def test_a_failure_is_one_line_with_the_requests_name(own_redis_server: RedisSer
         assert {line["level"] for line in told} == {"WARNING"}
 
 
+def test_an_event_that_could_not_be_kept_is_found_by_its_name(own_redis_server: RedisServer, tmp_path: Path) -> None:
+    with Server("coordinator", own_redis_server.url, tmp_path, UNTOLD) as server:
+        accepted = httpx.post(f"{server.url}/events", json=event("s"), headers={"X-Request-ID": "mine-1"})
+        assert accepted.headers.get_list("x-request-id") == ["mine-1"]
+        own_redis_server.kill()
+        for headers in ({}, {"Origin": server.url}, {"X-Request-ID": "mine-2"}):
+            answer = httpx.post(f"{server.url}/events", json=event("s"), timeout=30, headers=headers)
+            assert answer.status_code == 503
+            (name,) = answer.headers.get_list("x-request-id")
+            assert [line for line in lines(server) if line.get("request_id") == name]
+        assert name == "mine-2"
+
+
 def test_a_worker_writes_json_and_names_its_jobs(redis_server: RedisServer, tmp_path: Path, keys: Keys) -> None:
     # One of its jobs looks at the blobs, and says what it thinks of this.
     environment = UNTOLD | {

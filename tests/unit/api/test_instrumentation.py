@@ -13,8 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_bus import tracing
 from agent_bus.log_lines import request_id
+from api.errors import problem
 from api.instrumentation import Instrumentation, name_route
 from api.metrics import Registry, RequestMetrics
+from api.noted import NotedResponse
 from tests.metrics import Metrics
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -23,9 +25,9 @@ Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Seen:
     """An application with the layer around it, and what that has counted."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *noted: str) -> None:
         self._registry = Registry({})
-        self.app = Instrumentation(app, RequestMetrics(self._registry))
+        self.app = Instrumentation(app, RequestMetrics(self._registry), noted=frozenset(noted))
 
     @property
     def metrics(self) -> Metrics:
@@ -153,3 +155,22 @@ async def test_a_request_that_is_traced_says_what_became_of_it(monkeypatch: pyte
     }
     assert well.status.status_code.name == "UNSET"
     assert failed.status.status_code.name == "ERROR"
+
+
+async def test_what_is_answered_by_noted_answers_is_counted_all_the_same() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = problem(422, "why") if b"bad" in scope["query_string"] else NotedResponse("")
+        await answer(scope, receive, send)
+
+    seen = Seen(app, "/many")
+    well, named = await seen.get("/many", "POST"), await seen.get("/many", "POST", x_request_id="mine")
+    refused = await seen.get("/many?bad", "POST")
+    read = await seen.get("/many")
+    assert "x-request-id" not in well.headers
+    assert named.headers.get_list("x-request-id") == ["mine"]
+    assert refused.status_code == 422
+    assert "x-request-id" in read.headers
+    count = seen.metrics.value
+    assert count("http_requests_total", method="POST", route="/many", status="200") == 2
+    assert count("http_requests_total", method="POST", route="/many", status="422") == 1
+    assert count("http_request_seconds_count", method="POST", route="/many") == 3

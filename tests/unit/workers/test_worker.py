@@ -5,12 +5,27 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis as ThreadRedis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from rq import Worker
+from rq.exceptions import StopRequested
+from rq.job import JobStatus
 
 from agent_bus.connection import connect_threaded
-from agent_bus.jobs import JOBS, MAINTENANCE, MATERIALISE_TAGS, TAGS, enqueue, queue_key, queue_name
+from agent_bus.jobs import (
+    JOBS,
+    MAINTENANCE,
+    MATERIALISE_TAGS,
+    SERIALIZER,
+    TAGS,
+    KnownJob,
+    enqueue,
+    queue_key,
+    queue_name,
+)
 from agent_bus.keys import Keys
+from tests.metrics import Metrics
 from tests.processes import RedisServer
 from workers import worker as worker_module
+from workers.metrics import Pulse, WorkerMetrics
 from workers.worker import LOOK_UP_SECONDS, DocumentsWorker
 
 PERIODIC = [job for job in JOBS if job.every_seconds is not None]
@@ -77,3 +92,55 @@ def test_a_stop_that_comes_while_the_worker_is_set_up_is_not_lost(connection: Th
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def test_a_stop_whose_error_is_lost_is_not(connection: ThreadRedis, keys: Keys, worker: DocumentsWorker) -> None:
+    """The race: the signal came while a destructor ran, which swallows errors, and the worker went on for ever."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with pytest.raises(StopRequested):
+            worker.request_stop(signal.SIGTERM, None)
+        # What RQ's loop looks at before it waits for the next job.
+        assert worker._stop_requested
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (JobStatus.FINISHED, "done"), (JobStatus.FAILED, "failed"), (JobStatus.STOPPED, "failed"),
+        (JobStatus.SCHEDULED, "retried"), (JobStatus.QUEUED, "retried"), (None, "done"),
+    ],
+)  # fmt: skip
+def test_what_came_of_a_job_is_read_from_what_is_left_of_it(
+    connection: ThreadRedis, keys: Keys, worker: DocumentsWorker, status: JobStatus | None, outcome: str
+) -> None:
+    job_id = enqueue(connection, keys, MATERIALISE_TAGS)
+    job = KnownJob.fetch(job_id, connection=connection, serializer=SERIALIZER)
+    if status is None:
+        # What is done leaves nothing behind.
+        connection.delete(job.key)
+    else:
+        job.set_status(status)
+    assert worker._outcome(job) == outcome
+
+
+def test_a_job_is_counted_and_the_worker_is_well_while_it_speaks(
+    connection: ThreadRedis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics, stop = WorkerMetrics(), threading.Event()
+    pulse = Pulse(stop, connection.ping)
+    worker = DocumentsWorker(connection, keys, stop, metrics, pulse)
+    worker.heartbeat()
+    assert set(pulse.checks().values()) == {"ok"}
+    job = KnownJob.fetch(enqueue(connection, keys, MATERIALISE_TAGS), connection=connection, serializer=SERIALIZER)
+
+    def broken(*_: object) -> None:
+        raise RedisConnectionError("away")
+
+    monkeypatch.setattr(Worker, "execute_job", broken)
+    with pytest.raises(RedisConnectionError):
+        worker.execute_job(job, worker.queues[0])
+    assert Metrics(metrics.text().decode()).value("jobs_total", job=MATERIALISE_TAGS.name, outcome="lost") == 1
