@@ -123,7 +123,8 @@ async def test_secrets_stay_out_of_the_log(chosen: str, own_redis_server: RedisS
 
 def test_up_writes_what_all_of_its_processes_say_as_json(tmp_path: Path) -> None:
     with Up(tmp_path / "project", "--coordinators", "2", environment=UNTOLD) as system:
-        wait_until(lambda: "works on" in system.output, "the worker to speak")
+        for said in ("works on", '"process":"coordinator-1"', '"process":"coordinator-2"'):
+            wait_until(lambda said=said: said in system.output.replace(": ", ":"), f"{said} to be said")
         assert httpx.get(f"{system.url}/health").status_code == 200
         assert system.stop() == 0
         written = lines(system)
