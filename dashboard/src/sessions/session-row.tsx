@@ -87,11 +87,9 @@ function Card({ session, selected, actions }: { session: Session; selected: bool
         <SelectBox session={session} selected={selected} actions={actions} />
       </td>
       <td className="flex min-w-0 flex-1 flex-col gap-1">
-        <div className="flex min-w-0 items-center gap-2">
-          <NameLink session={session} actions={actions} />
-          <StatusBadge session={session} />
-        </div>
+        <NameLink session={session} actions={actions} />
         <div className="flex min-w-0 items-center gap-2 text-xs text-muted tabular-nums">
+          <StatusBadge session={session} />
           {session.status === "running" || session.presence === "connected" ? <PresenceDot session={session} /> : null}
           <span className="min-w-0 truncate">
             <RunLength session={session} /> · <Ago iso={session.modified_at} />
