@@ -83,7 +83,7 @@ def open_store(url: str, folder: str) -> "ObjectStore":
 
 
 class Blobs:
-    """The blobs of one namespace. A blob's path is made from the document's id, never from what a client sent."""
+    """The blobs under one path of a store, a namespace. A blob's path is made from its id, never from what was sent."""
 
     def __init__(self, store: "ObjectStore", namespace: str) -> None:
         self._store = store
@@ -129,6 +129,15 @@ class Blobs:
                 yield bytes(chunk)
 
         return BlobContent(found.meta["size"], chunks())
+
+    async def read_range(self, document_id: str, start: int, stop: int) -> bytes:
+        """The bytes from `start` up to, and without, `stop`, in one piece. Raises BlobMissing or BlobStoreFailed."""
+        try:
+            return bytes(await obstore.get_range_async(self._store, self._path(document_id), start=start, end=stop))
+        except FileNotFoundError as error:
+            raise BlobMissing(document_id) from error
+        except (BaseError, OSError) as error:
+            raise BlobStoreFailed(f"reading {document_id} failed") from error
 
     async def check_writable(self) -> None:
         """Writes a byte beside the blobs, where nobody takes it for one. Raises BlobStoreFailed."""

@@ -2,16 +2,46 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from agent_bus.bus import Argument, Bus
 from agent_bus.commands import Appended, StopCommand
 from agent_bus.event_records import EventRecord
 
-# A page is made in memory. It ends early, saying that there is more, where events are large; one round trip reads part
-# of it, so that it ends soon enough.
+# A page is made in memory. It ends early, saying that there is more, where events are large.
 MAX_PAGE_BYTES = 16 * 1024 * 1024
-PART = 256
+# A round trip reads as many events as fit in CHUNK_BYTES, going by the largest of the round trip before. How large they
+# really are shows only afterwards; so their number is bounded, too (64 of 1 MiB at worst), and grows by steps.
+CHUNK_BYTES = 1024 * 1024
+FIRST_CHUNK, LARGEST_CHUNK, GROWTH = 16, 64, 4
+# A history moves while it is read: into the archive, or, with a run that has ended anew, into a newer object of it.
+TRIES = 5
+
+StoredEvents = list[tuple[int, bytes]]
+"""Ids and events as JSON."""
+
+
+class ArchivedObjectGone(Exception):
+    """What a session's history was said to lie in is not there."""
+
+
+class ArchiveReader(Protocol):
+    """Reads events that have moved out of Redis; `agent_bus.archive` has the one there is."""
+
+    async def read(self, reference: str, *, count: int, before: int | None, after: int | None) -> StoredEvents:
+        """As `Events.read` does. reference: the session's field `archive`. Raises ArchivedObjectGone."""
+        ...
+
+
+class ChunkSize:
+    """How many events to ask for in the next round trip, so that it stays small whatever their size."""
+
+    def __init__(self) -> None:
+        self.events = FIRST_CHUNK
+
+    def learn(self, sizes: Sequence[int]) -> None:
+        """Takes the sizes (bytes) of the events that the last round trip brought."""
+        self.events = min(LARGEST_CHUNK, GROWTH * self.events, max(1, CHUNK_BYTES // max(sizes, default=1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +67,12 @@ class Producer:
 
 
 class Events:
-    """The events of one bus."""
+    """The events of one bus. A session's oldest may lie in the archive; whoever reads sees one history."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, archive: ArchiveReader | None = None) -> None:
         self._bus = bus
         self._keys = bus.keys
+        self._archive = archive
 
     def append_call(
         self, session_id: str, events: Sequence[EventRecord], producer: Producer | None = None
@@ -79,53 +110,82 @@ class Events:
     ) -> EventPage | None:
         """A page of a session's events, oldest first; None for a session never heard of.
 
-        Without `after`, the newest ones (older than `before`, where given); with it, the next ones that follow.
+        Without `after`, the newest ones (older than `before`, where given); with it, the next ones that follow. Raises
+        ArchivedObjectGone, and what the archive raises.
         """
-        low, high = _between(after, before)
-        found: list[tuple[bytes, bytes]] = []
+        newest_first = after is None
+        found: StoredEvents = []
         size = 0
+        chunk_size = ChunkSize()
         while True:
             # One more than is wanted tells whether there are more.
-            wanted = min(limit + 1 - len(found), PART)
-            known, entries = await self._part(session_id, low, high, wanted, newest_first=after is None)
-            if not known:
+            wanted = min(limit + 1 - len(found), chunk_size.events)
+            chunk = await self.read(session_id, count=wanted, before=before, after=after)
+            if chunk is None:
                 return None
-            found += entries
-            size += sum(len(event) for _, event in entries)
-            if len(found) > limit or len(entries) < wanted or size > MAX_PAGE_BYTES:
+            found += chunk
+            sizes = [len(event) for _, event in chunk]
+            size += sum(sizes)
+            if len(found) > limit or len(chunk) < wanted or size > MAX_PAGE_BYTES:
                 break
-            edge = f"({entries[-1][0].decode()}"
-            low, high = (low, edge) if after is None else (edge, high)
-        has_more = len(found) > limit or (size > MAX_PAGE_BYTES and len(entries) == wanted)
+            chunk_size.learn(sizes)
+            if after is None:
+                before = chunk[-1][0]
+            else:
+                after = chunk[-1][0]
+        has_more = len(found) > limit or (size > MAX_PAGE_BYTES and len(chunk) == wanted)
         found = found[:limit]
-        if after is None:
+        if newest_first:
             found.reverse()
-        ids = [_number(entry_id) for entry_id, _ in found]
+        ids = [event_id for event_id, _ in found]
         return EventPage([event for _, event in found], ids[0] if ids else None, ids[-1] if ids else None, has_more)
 
     async def read(
         self, session_id: str, *, count: int, before: int | None = None, after: int | None = None
-    ) -> list[tuple[int, bytes]] | None:
-        """Ids and events of one round trip, for a reader that goes on by itself; None for a session never heard of.
+    ) -> StoredEvents | None:
+        """At most `count` events of one round trip, for a reader that goes on by itself; None for an unknown session.
 
         Without `after`, the newest (older than `before`, where given), newest first; with it, the next, oldest first.
+        Raises ArchivedObjectGone, and what the archive raises.
         """
-        low, high = _between(after, before)
-        known, entries = await self._part(session_id, low, high, count, newest_first=after is None)
-        return [(_number(entry_id), event) for entry_id, event in entries] if known else None
+        for attempt in range(TRIES):
+            found = await self._in_redis(session_id, count, before, after)
+            if found is None:
+                return None
+            reference, entries = found
+            if not reference or (after is None and len(entries) == count):
+                return entries
+            if self._archive is None:
+                raise LookupError(f"events of session {session_id!r} are in the archive, which is not open here")
+            try:
+                # Everything in the archive is older than everything in Redis.
+                archived = await self._archive.read(
+                    reference, count=count - (len(entries) if after is None else 0), before=before, after=after
+                )
+            except ArchivedObjectGone:
+                if attempt + 1 == TRIES:
+                    raise
+                continue
+            return entries + archived if after is None else (archived + entries)[:count]
+        raise AssertionError("unreachable")
 
-    async def _part(
-        self, session_id: str, low: str, high: str, count: int, *, newest_first: bool
-    ) -> tuple[bool, list[tuple[bytes, bytes]]]:
+    async def _in_redis(
+        self, session_id: str, count: int, before: int | None, after: int | None
+    ) -> tuple[str, StoredEvents] | None:
+        """The session's `archive` field and its events in Redis, at one moment; None for an unknown session."""
         history = self._keys.history(session_id)
-        async with self._bus.redis.pipeline(transaction=False) as pipe:
-            pipe.exists(self._keys.session(session_id))
-            if newest_first:
+        low, high = _between(after, before)
+        # A transaction: between the two, the events may go from here to there.
+        async with self._bus.redis.pipeline(transaction=True) as pipe:
+            pipe.hmget(self._keys.session(session_id), "run", "archive")
+            if after is None:
                 pipe.xrevrange(history, max=high, min=low, count=count)
             else:
                 pipe.xrange(history, min=low, max=high, count=count)
-            known, entries = await pipe.execute()
-        return bool(known), [(entry_id, fields[b"e"]) for entry_id, fields in entries]
+            (run, reference), entries = await pipe.execute()
+        if run is None:
+            return None
+        return (reference or b"").decode(), [(_number(entry_id), fields[b"e"]) for entry_id, fields in entries]
 
 
 def _between(after: int | None, before: int | None) -> tuple[str, str]:

@@ -60,7 +60,8 @@ MATERIALISE_TAGS = JobKind("materialise_tags", TAGS, timeout_seconds=60)
 REBUILD_INDEX = JobKind("rebuild_index", MAINTENANCE, timeout_seconds=3600, every_seconds=24 * 3600)
 REMOVE_ORPHANED_BLOBS = JobKind("remove_orphaned_blobs", MAINTENANCE, timeout_seconds=3600, every_seconds=3600)
 END_LOST_RUNS = JobKind("end_lost_runs", MAINTENANCE, timeout_seconds=600, every_seconds=60)
-JOBS = (MATERIALISE_TAGS, REBUILD_INDEX, REMOVE_ORPHANED_BLOBS, END_LOST_RUNS)
+ARCHIVE_HISTORIES = JobKind("archive_histories", MAINTENANCE, timeout_seconds=3600, every_seconds=120)
+JOBS = (MATERIALISE_TAGS, REBUILD_INDEX, REMOVE_ORPHANED_BLOBS, END_LOST_RUNS, ARCHIVE_HISTORIES)
 
 
 class UnknownJob(Exception):

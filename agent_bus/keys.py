@@ -56,6 +56,11 @@ class Keys:
         return f"{self.history_prefix}{session_id}"
 
     @property
+    def archived(self) -> str:
+        """Sorted set: the archive's objects; those in use at infinity, others by the moment (ms) they ceased to be."""
+        return f"{self.namespace}:archived"
+
+    @property
     def sessions(self) -> str:
         """Sorted set: session ids by creation (µs)."""
         return f"{self.namespace}:sessions"

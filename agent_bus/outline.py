@@ -7,12 +7,8 @@ from dataclasses import dataclass
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from agent_bus.events import MAX_PAGE_BYTES, Events
+from agent_bus.events import MAX_PAGE_BYTES, ChunkSize, Events
 
-# A round trip reads as many events as fit in CHUNK_BYTES, going by the largest of the round trip before. How large they
-# really are shows only afterwards; so their number is bounded, too (64 of 1 MiB at worst), and grows by steps.
-CHUNK_BYTES = 1024 * 1024
-FIRST_CHUNK, LARGEST_CHUNK, GROWTH = 16, 64, 4
 # Looked at in one turn of the loop, which is a millisecond or two; an event is looked at in one.
 TURN_BYTES = 256 * 1024
 
@@ -122,10 +118,10 @@ async def read_outline(
     """
     found: list[bytes] = []
     scanned = size = 0
-    count = FIRST_CHUNK
+    chunk_size = ChunkSize()
     while True:
         # One more than is wanted tells whether there are more.
-        asked_for = min(count, limit + 1 - scanned)
+        asked_for = min(chunk_size.events, limit + 1 - scanned)
         chunk = await events.read(session_id, count=asked_for, before=before, after=after)
         if chunk is None:
             return None
@@ -148,7 +144,7 @@ async def read_outline(
         size += sum(sizes)
         if not has_more or len(chunk) < len(sizes) or size > MAX_PAGE_BYTES:
             break
-        count = min(LARGEST_CHUNK, GROWTH * count, max(1, CHUNK_BYTES // max(sizes)))
+        chunk_size.learn(sizes)
     if after is None:
         found.reverse()
     edge = before if after is None else after

@@ -102,7 +102,8 @@ class Sessions:
 
     async def delete(self, session_id: str) -> int | None:
         """Removes a session with its history; returns how many events went with it, or None if there is none."""
-        events: int = await self._bus.run("delete_session", self._own(session_id), [session_id])
+        keys = [*self._own(session_id), self._keys.archived]
+        events: int = await self._bus.run("delete_session", keys, [session_id])
         return None if events < 0 else events
 
     async def request_stop(self, session_id: str, command_id: str) -> StopRequest:

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     """How long a program must have been quiet after a hook told it not to go on, for its stop to count as confirmed."""
     lost_after_seconds: float = Field(default=24 * 3600, ge=1)
     """A run without a bridge and without an event for this long is ended as lost."""
+    archive_after_seconds: float = Field(default=24 * 3600, ge=0)
+    """A session that is over and has had no event for this long has its history moved to the blob store; 0: never."""
     max_event_bytes: int = Field(default=MIB, ge=1024)
     """The largest body that is not an upload."""
     max_upload_bytes: int = Field(default=256 * MIB, ge=1)

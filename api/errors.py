@@ -13,6 +13,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from agent_bus.archive_format import Damaged
+from agent_bus.blobs import BlobStoreFailed
+from agent_bus.events import ArchivedObjectGone
 from api.noted import NotedJSONResponse, ensure_name
 
 logger = logging.getLogger(__name__)
@@ -64,6 +67,13 @@ def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
     if isinstance(error, RedisConnectionError | RedisTimeoutError):
         logger.warning("redis unavailable for %s %s: %s", method, path, error)
         return problem(503, "Redis is not reachable; try again shortly", {"Retry-After": RETRY_AFTER_SECONDS})
+    if isinstance(error, BlobStoreFailed):
+        cause = str(error.__cause__ or error).partition("\n")[0]
+        logger.error("blob store failed in %s %s: %s", method, path, cause)
+        return problem(503, "The blob store is not reachable; try again shortly", {"Retry-After": RETRY_AFTER_SECONDS})
+    if isinstance(error, ArchivedObjectGone | Damaged):
+        logger.error("the archive can't be read for %s %s", method, path, exc_info=error)
+        return problem(500, "The session's older events can't be read from the archive; the server's log says why")
     if isinstance(error, RedisError):
         logger.error("redis refused %s %s: %s", method, path, error)
         return problem(503, f"Redis refused the request: {error}", {"Retry-After": RETRY_AFTER_SECONDS})
@@ -81,5 +91,6 @@ def install_error_handlers(app: FastAPI) -> None:
             answer.headers["Allow"] = ", ".join(_allowed(app, request))
         return answer
 
-    for kind in (HTTPException, RequestValidationError, RedisError, Exception):
+    kinds = (HTTPException, RequestValidationError, RedisError, BlobStoreFailed, ArchivedObjectGone, Damaged, Exception)
+    for kind in kinds:
         app.add_exception_handler(kind, failed)

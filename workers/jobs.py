@@ -5,14 +5,18 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from agent_bus.archive import Archive
+from agent_bus.archiving import Archiving
 from agent_bus.blobs import Blobs
 from agent_bus.bus import Bus
 from agent_bus.connection import connect
 from agent_bus.document_index import DocumentIndex
+from agent_bus.documents import Documents
 from agent_bus.lost_runs import LostRuns
 from agent_bus.settings import Settings
 from agent_bus.tags import TagAggregate
-from workers.orphans import remove_orphans
+from workers.archive import archive_quiet
+from workers.orphans import ORPHAN_AGE, remove_orphans
 
 logger = logging.getLogger(__name__)
 
@@ -50,14 +54,18 @@ def rebuild_index() -> None:
 
 
 def remove_orphaned_blobs() -> None:
-    """Removes bytes that belong to no document. Raises RedisError, BlobStoreFailed or TooManyOrphans."""
+    """Removes bytes that belong to no document and no session. Raises RedisError, BlobStoreFailed or TooManyOrphans."""
 
     async def run() -> None:
         settings = Settings().with_redis()
         async with _open_bus(settings) as bus:
-            removed = await remove_orphans(bus, Blobs.from_settings(settings))
-            if removed:
-                logger.info("removed the bytes of %d uploads and documents that are no more", removed)
+            documents = await remove_orphans(Blobs.from_settings(settings), Documents(bus, "").known)
+            archive = Archive.from_settings(settings)
+            archiving = Archiving(bus, archive)
+            histories = await archiving.remove_unused(ORPHAN_AGE.total_seconds())
+            histories += await remove_orphans(archive.blobs, archiving.known)
+            if documents or histories:
+                logger.info("removed %d uploads and documents, and %d histories, of nobody", documents, histories)
 
     asyncio.run(run())
 
@@ -71,5 +79,21 @@ def end_lost_runs() -> None:
             ended = await LostRuns(bus).end(settings.lost_after_seconds)
             if ended:
                 logger.info("ended %d runs that were lost", ended)
+
+    asyncio.run(run())
+
+
+def archive_histories() -> None:
+    """Moves histories that have been quiet out of Redis. Raises RedisError, BlobStoreFailed or HistoriesStayed."""
+
+    async def run() -> None:
+        settings = Settings().with_redis()
+        if settings.archive_after_seconds == 0:
+            return
+        async with _open_bus(settings) as bus:
+            archiving = Archiving(bus, Archive.from_settings(settings))
+            moved = await archive_quiet(archiving, settings.archive_after_seconds)
+            if moved:
+                logger.info("moved the histories of %d sessions to the archive", moved)
 
     asyncio.run(run())

@@ -1,10 +1,9 @@
-"""Bytes that belong to no document: an upload or a deletion broke off between the blob store and Redis."""
+"""Bytes that belong to nobody: what wrote or removed them broke off between the blob store and Redis."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from agent_bus.blobs import Blobs
-from agent_bus.bus import Bus
-from agent_bus.documents import Documents
 
 # Uploads and deletions that go on settle within seconds; an hour leaves room for clocks that disagree.
 ORPHAN_AGE = timedelta(hours=1)
@@ -17,24 +16,26 @@ class TooManyOrphans(Exception):
     """Most of the blob store seems to belong to nobody, so nothing was removed; the message has the numbers."""
 
 
-async def remove_orphans(bus: Bus, blobs: Blobs, age: timedelta = ORPHAN_AGE) -> int:
-    """Removes the blobs older than `age` that have neither a document nor an upload going on. Returns how many.
+Known = Callable[[Sequence[str]], Awaitable[Sequence[bool]]]
+"""Of each id, whether it belongs to something."""
 
-    Raises TooManyOrphans, RedisError or BlobStoreFailed.
+
+async def remove_orphans(blobs: Blobs, known: Known, age: timedelta = ORPHAN_AGE) -> int:
+    """Removes the blobs older than `age` that belong to nothing, and returns how many. Who knows: `known`.
+
+    An id that was unknown once never becomes known again. Raises TooManyOrphans, RedisError or BlobStoreFailed.
     """
-    documents = Documents(bus, "")
     before = datetime.now(UTC) - age
     seen, orphans = 0, []
     async for some in blobs.listed():
         seen += len(some)
         ids = [blob.document_id for blob in some if blob.stored_at <= before]
-        orphans += [i for i, known in zip(ids, await documents.known(ids), strict=True) if not known]
+        orphans += [i for i, is_known in zip(ids, await known(ids), strict=True) if not is_known]
     if len(orphans) > max(SUSPICIOUS_NUMBER, SUSPICIOUS_SHARE * seen):
         raise TooManyOrphans(
-            f"{len(orphans)} of {seen} blobs belong to no document: has Redis lost its data, or is it the wrong one? "
+            f"{len(orphans)} of {seen} blobs belong to nobody: has Redis lost its data, or is it the wrong one? "
             "Nothing was removed"
         )
-    for document_id in orphans:
-        # An id whose mark or document was gone once never gets either again, so there is nothing to check anew.
-        await blobs.delete(document_id)
+    for blob_id in orphans:
+        await blobs.delete(blob_id)
     return len(orphans)

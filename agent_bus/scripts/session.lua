@@ -4,6 +4,7 @@
 --                   run began_at ended_at started attached guarded via lease_owner lease_until
 --                   stop_id stop_at stop_confirmed confirmed_at
 --                   prompt_id queued open halted (see report_hook.lua)
+--                   archive (the object with the oldest events, see agent_bus/archive.py)
 --                   input_tokens output_tokens cache_read_tokens cache_write_tokens cost_nanos (see usage below)
 -- KEYS[5] history   stream: id <event id>-0, field e (the event as JSON)
 -- KEYS[6] index     sorted set of session ids by creation; beside it <index>:status:<status> and <index>:agent:<name>
@@ -52,6 +53,17 @@ local function moment(value)
   return value and '"' .. value .. '"' or 'null'
 end
 
+-- How many of its events are in the archive.
+local function archived_events(s)
+  return s.archive and tonumber(string.match(s.archive, '%d+$')) or 0
+end
+
+-- The session has no events any more in the object that its field `archive` names. archived: sorted set of the archive's
+-- objects; those in use at infinity, others by the moment (ms) they ceased to be.
+local function let_go(s, archived)
+  if s.archive then redis.call('ZADD', archived, now_ms, string.match(s.archive, '^%S+')) end
+end
+
 -- history: the session's, where it is not the one that the script was called for.
 local function session_json(s, history)
   return '{"session_id":' .. text(s.session_id) .. ',"session_name":' .. text(s.session_name)
@@ -59,7 +71,7 @@ local function session_json(s, history)
     .. '","project_dir":' .. text(s.project_dir) .. ',"agent_name":' .. text(s.agent_name)
     .. ',"presence":"' .. presence(s) .. '","stop_confirmed":' .. (CONFIRMED[s.stop_confirmed] or 'null')
     .. ',"usage":' .. usage_json(s) .. ',"cost_usd":' .. cost_json(s) .. ',"run":"' .. s.run
-    .. '","events":' .. redis.call('XLEN', history or KEYS[5]) .. ',"started_at":' .. moment(s.began_at)
+    .. '","events":' .. number(archived_events(s) + redis.call('XLEN', history or KEYS[5])) .. ',"started_at":' .. moment(s.began_at)
     .. ',"ended_at":' .. moment(s.ended_at) .. ',"stop_requested_at":' .. moment(s.stop_at)
     .. ',"stop_confirmed_at":' .. moment(s.confirmed_at) .. '}'
 end

@@ -11,6 +11,7 @@ from fastapi import Depends
 from redis.exceptions import RedisError
 from starlette.requests import HTTPConnection, Request
 
+from agent_bus.archive import Archive
 from agent_bus.blueprint_folders import import_folders
 from agent_bus.blueprints import Blueprints
 from agent_bus.bus import Bus
@@ -64,7 +65,7 @@ async def open_services(settings: Settings, metrics: CoordinatorMetrics) -> Asyn
             settings=settings,
             bus=bus,
             sessions=sessions,
-            events=Events(bus),
+            events=Events(bus, Archive.from_settings(settings)),
             hooks=Hooks(bus),
             writer=EventWriter(bus, once),
             relay=relay,

@@ -1,15 +1,8 @@
 """How the documents server fails: the shape of its errors, and what each route's description says of them."""
 
-import logging
 from typing import Any
 
-from fastapi import Request
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-
-from api.errors import problem
-
-logger = logging.getLogger(__name__)
 
 _TEXTS = {
     400: "The request can't be read, or is addressed to a host that is not allowed",
@@ -34,10 +27,3 @@ class Problem(BaseModel):
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The description of a route's errors, beside those that every route has."""
     return {status: {"model": Problem, "description": _TEXTS[status]} for status in (400, *statuses, 503)}
-
-
-async def blob_store_failed(request: Request, error: Exception) -> JSONResponse:
-    """The answer when the blob store can't be used; its log entry has the cause."""
-    cause = str(error.__cause__ or error).partition("\n")[0]
-    logger.error("blob store failed in %s %s: %s", request.method, request.url.path, cause)
-    return problem(503, "The blob store is not reachable; try again shortly", {"Retry-After": "1"})

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import redis
 
-from agent_bus.jobs import END_LOST_RUNS, MAINTENANCE, REBUILD_INDEX, REMOVE_ORPHANED_BLOBS, TAGS, queue_key, queue_name
+from agent_bus.jobs import JOBS, MAINTENANCE, REMOVE_ORPHANED_BLOBS, TAGS, queue_key, queue_name
 from agent_bus.keys import Keys
 from tests.processes import Process, RedisServer, Server, wait_until, worker
 
@@ -55,7 +55,7 @@ class System:
         return [orjson.loads(fields[b"m"]) for _, fields in entries]
 
     def no_periodic_work(self) -> None:
-        for job in (REBUILD_INDEX, REMOVE_ORPHANED_BLOBS, END_LOST_RUNS):
+        for job in (job for job in JOBS if job.every_seconds):
             self.database.set(self.keys.due(job.name), "test")
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_bus import outline
+from agent_bus import events, outline
 from agent_bus.bus import Bus
 from agent_bus.event_encoding import encode_event
 from agent_bus.events import Events
@@ -208,7 +208,7 @@ async def test_a_page_ends_early_where_events_are_large(
     bus: Bus, driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outline, "MAX_PAGE_BYTES", 10_000)
-    monkeypatch.setattr(outline, "CHUNK_BYTES", 4_000)
+    monkeypatch.setattr(events, "CHUNK_BYTES", 4_000)
     await fill(driver, *[1000] * 60)
     seen: list[int] = []
     pages, before = 0, None

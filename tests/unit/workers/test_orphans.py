@@ -38,17 +38,17 @@ async def test_bytes_of_documents_and_of_uploads_going_on_are_kept(bus: Bus, blo
     for document_id in (document, uploading):
         await documents.begin_upload(document_id)
     await documents.create(document, NewDocument("a", "a/b", 1, "00", (), {}))
-    assert await remove_orphans(bus, blobs, AT_ONCE) == 1
+    assert await remove_orphans(blobs, Documents(bus, "").known, AT_ONCE) == 1
     assert await listed(blobs) == {document, uploading}
     assert orphan not in await listed(blobs)
     await documents.abandon_upload(uploading)
-    assert await remove_orphans(bus, blobs, AT_ONCE) == 1
+    assert await remove_orphans(blobs, Documents(bus, "").known, AT_ONCE) == 1
     assert await listed(blobs) == {document}
 
 
 async def test_young_bytes_are_kept(bus: Bus, blobs: Blobs) -> None:
     orphan = await stored(blobs)
-    assert await remove_orphans(bus, blobs) == 0
+    assert await remove_orphans(blobs, Documents(bus, "").known) == 0
     assert await listed(blobs) == {orphan}
 
 
@@ -59,9 +59,9 @@ async def test_when_redis_has_lost_its_documents_nothing_is_removed(
     for _ in range(3):
         await stored(blobs)
     with pytest.raises(TooManyOrphans, match="3 of 3"):
-        await remove_orphans(bus, blobs, AT_ONCE)
+        await remove_orphans(blobs, Documents(bus, "").known, AT_ONCE)
     assert len(await listed(blobs)) == 3
 
 
 async def test_nothing_stored_is_nothing_to_remove(bus: Bus, blobs: Blobs) -> None:
-    assert await remove_orphans(bus, blobs, AT_ONCE) == 0
+    assert await remove_orphans(blobs, Documents(bus, "").known, AT_ONCE) == 0
