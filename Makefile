@@ -33,7 +33,7 @@ LOCKING := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up install dev dashboard types test test-dashboard lint format wheel screenshots peers bench bench-quick bench-agents bench-dashboard faults lock clean
+.PHONY: help up install dev dashboard types test test-dashboard lint format wheel screenshots peers bench bench-quick bench-agents bench-dashboard faults soak lock clean
 
 help:
 	@echo 'make up       run the system here until Ctrl-C; ARGS="--port 9000 --workers 2" go to agent-orchestrator up'
@@ -50,6 +50,7 @@ help:
 	@echo 'make bench-agents  measure from pressing Stop to the end, for each way in'
 	@echo 'make bench-dashboard  measure how evenly the web page scrolls through 10,000 sessions and 100,000 events'
 	@echo 'make faults   inject faults under load and hold what is promised against what happened; ARGS="--only NAME"'
+	@echo 'make soak     let all of it work for a minute and watch what it uses; ARGS="--seconds 3600 --out docs/soak.svg"'
 	@echo 'make lock     write down anew which versions are installed'
 	@echo 'make clean    remove what was installed and built; data is left alone'
 
@@ -111,6 +112,9 @@ bench-agents: $(INSTALLED_DEV)
 
 faults: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.faults $(ARGS)
+
+soak: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.soak $(ARGS)
 
 bench-dashboard: $(INSTALLED_DEV) $(PAGE)
 	$(BIN)/python -m bench.scrolling $(ARGS)

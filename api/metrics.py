@@ -58,6 +58,7 @@ class Registry:
             values.ValueClass = values.MutexValue
             self._own = None
             ProcessCollector(registry=self.registry)
+        self.tasks = self.gauge("asyncio_tasks", "Tasks of the event loops; one that grows for ever is a leak.")
 
     @property
     def shared(self) -> bool:
@@ -238,14 +239,19 @@ def _kind(error: Exception) -> str:
 Sample = Callable[[], Awaitable[None]]
 
 
+async def _sample(registry: Registry, sample: Sample) -> None:
+    await sample()
+    registry.tasks.set(len(asyncio.all_tasks()))
+    registry.sample()
+
+
 def add_metrics_route(app: FastAPI, registry: Registry, sample: Sample) -> None:
     """`GET /metrics`. sample: reads what is read rather than counted, and does not fail."""
 
     # Not part of the description of the API: it is no JSON, and clients have no use for it.
     @app.get("/metrics", include_in_schema=False)
     async def metrics(request: Request) -> Response:
-        await sample()
-        registry.sample()
+        await _sample(registry, sample)
         # Hundreds of lines of text take milliseconds, in which others are served.
         text, content_type = await asyncio.to_thread(registry.text, request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
@@ -255,8 +261,7 @@ async def keep_sampled(registry: Registry, sample: Sample) -> None:
     """Writes down what is read rather than counted, as often as another process may be asked for it."""
     while registry.shared:
         began = monotonic()
-        await sample()
-        registry.sample()
+        await _sample(registry, sample)
         await asyncio.sleep(max(0.0, SAMPLE_SECONDS - (monotonic() - began)))
 
 

@@ -5,9 +5,9 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -35,12 +35,13 @@ class Layout:
     """What a fault needs of the system.
 
     proxied: who reaches Redis through the proxy. sentinels: Redis has a replica, and three sentinels that watch it.
-    small_disk: whose files are on a file system of their own, which is soon full.
+    small_disk: whose files are on a file system of their own, which is soon full. environment: of all its parts.
     """
 
     proxied: Literal["nobody", "agents", "everyone"] = "nobody"
     sentinels: bool = False
     small_disk: Literal["nobody's", "blobs", "redis"] = "nobody's"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class System:
@@ -99,7 +100,7 @@ class System:
 
     def start_coordinator(self, port: int | None = None) -> None:
         """Starts one more; blocks until it is healthy."""
-        environment = {"AGENT_ORCHESTRATOR_STOP_WAIT_SECONDS": str(STOP_WAIT_SECONDS)}
+        environment = {"AGENT_ORCHESTRATOR_STOP_WAIT_SECONDS": str(STOP_WAIT_SECONDS), **self.layout.environment}
         folder = self.folder / "project"
         self.coordinators.append(Server("coordinator", self.redis_url, folder, environment, port=port))
 
@@ -118,8 +119,8 @@ class System:
 
     def _blobs(self) -> dict[str, str]:
         if self.layout.small_disk != "blobs":
-            return {}
-        return {"AGENT_ORCHESTRATOR_BLOB_STORE_URL": self.small_disk.as_uri()}
+            return dict(self.layout.environment)
+        return {"AGENT_ORCHESTRATOR_BLOB_STORE_URL": self.small_disk.as_uri(), **self.layout.environment}
 
     def adopt(self, process: Process) -> None:
         """Has a process end with the system at the latest."""
