@@ -6,6 +6,10 @@ import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
+import { Access } from "./access/access";
+import { Gate } from "./access/gate";
+import { guardedSend } from "./access/guarded-send";
+import { tabKeeper } from "./access/token-keeper";
 import { type Backend, BackendProvider } from "./app/backend";
 import { createQueries, followMessages } from "./app/queries";
 import { router } from "./app/router";
@@ -20,16 +24,25 @@ if (nonce) setNonce(nonce);
 startTheme();
 
 const addresses = findAddresses();
-const coordinator = createCoordinator(addresses.api);
+const access = new Access(addresses.api, tabKeeper);
+const send = guardedSend(access);
+const coordinator = createCoordinator(addresses.api, send);
 const backend: Backend = {
   addresses,
+  access,
   coordinator,
-  documents: createDocuments(addresses.documents),
-  live: new Live(addresses.socket, coordinator, browserPlatform(addresses.api)),
+  documents: createDocuments(addresses.documents, send),
+  live: new Live(addresses.socket, coordinator, browserPlatform(addresses.api, access, send)),
 };
 const queries = createQueries();
 followMessages(queries, backend.live);
 backend.live.connect();
+access.store.subscribe((now, before) => {
+  if (now.phase !== "in" || before.phase !== "out") return;
+  backend.live.connect();
+  // What was refused meanwhile is asked for again.
+  void queries.invalidateQueries();
+});
 // A network that has come back is worth an attempt at once.
 window.addEventListener("online", () => backend.live.connect());
 
@@ -39,7 +52,9 @@ createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queries}>
       <BackendProvider backend={backend}>
-        <RouterProvider router={router} />
+        <Gate>
+          <RouterProvider router={router} />
+        </Gate>
       </BackendProvider>
     </QueryClientProvider>
   </StrictMode>,

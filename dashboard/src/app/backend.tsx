@@ -1,13 +1,20 @@
 import { createContext, type ReactNode, useContext } from "react";
 import { useStore } from "zustand";
 
+import { type Access, type AccessState, mayChange } from "@/access/access";
 import type { Live } from "@/live/live";
 import type { LiveState } from "@/live/state";
 import type { Addresses } from "@/wire/addresses";
 import type { Coordinator, Documents } from "@/wire/client";
 
 /** Everything that the page talks to. */
-export type Backend = { addresses: Addresses; coordinator: Coordinator; documents: Documents; live: Live };
+export type Backend = {
+  addresses: Addresses;
+  access: Access;
+  coordinator: Coordinator;
+  documents: Documents;
+  live: Live;
+};
 
 const Context = createContext<Backend | null>(null);
 
@@ -25,3 +32,11 @@ export function useBackend(): Backend {
 export function useLive<T>(select: (state: LiveState) => T): T {
   return useStore(useBackend().live.store, select);
 }
+
+/** Who is using the page, as far as the servers ask. */
+export function useAccess<T>(select: (state: AccessState) => T): T {
+  return useStore(useBackend().access.store, select);
+}
+
+/** Whether what changes something is to be offered. */
+export const useMayChange = (): boolean => useAccess(mayChange);

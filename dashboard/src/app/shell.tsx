@@ -12,6 +12,7 @@ import {
 } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
 
+import { SignedIn } from "@/access/signed-in";
 import { IconButton } from "@/ui/button";
 import { Menu, MenuItem } from "@/ui/menu";
 import { Toasts } from "@/ui/toasts";
@@ -82,6 +83,7 @@ export function Shell() {
           <div className="mr-auto min-w-0 md:mr-0 md:px-2">
             <ConnectionBadge />
           </div>
+          <SignedIn />
           <div className="flex items-center gap-0.5">
             <IconButton label="Commands (Ctrl+K)" onClick={() => setPalette(true)}>
               <CommandIcon className="size-4" aria-hidden />

@@ -41,13 +41,16 @@ export class Flow {
     return "apply";
   }
 
-  /** The address to connect to, from where the flow stands. */
-  address(url: string): string {
-    if (this.#position === null) return url;
+  /** The address to connect to, from where the flow stands, with a ticket where one is needed. */
+  address(url: string, ticket: string | null = null): string {
+    if (this.#position === null && ticket === null) return url;
     const address = new URL(url);
-    address.searchParams.set("since", String(this.#position.seq));
-    address.searchParams.set("epoch", this.#position.epoch);
-    address.searchParams.set("resumed", "1");
+    if (this.#position !== null) {
+      address.searchParams.set("since", String(this.#position.seq));
+      address.searchParams.set("epoch", this.#position.epoch);
+      address.searchParams.set("resumed", "1");
+    }
+    if (ticket !== null) address.searchParams.set("ticket", ticket);
     return address.toString();
   }
 }

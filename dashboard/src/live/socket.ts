@@ -1,3 +1,5 @@
+import type { Access, Admission } from "@/access/access";
+import type { Send } from "@/wire/client";
 import type { BrowserMessage } from "@/wire/types";
 
 import { backoff } from "./backoff";
@@ -24,6 +26,10 @@ const BATCH_MS = 16;
 
 /** What the connection needs of the world; a test brings its own. */
 export type Platform = {
+  /** What a connection may begin with. `doubted`: the one before was refused. */
+  admit(doubted: boolean): Promise<Admission>;
+  /** Is told that a connection was refused although its ticket was new. */
+  turnedAway(reason: string): void;
   open(url: string): WebSocket;
   later(ms: number, run: () => void): () => void;
   now(): number;
@@ -41,7 +47,11 @@ export type Sink = {
 export class LiveSocket {
   readonly #flow = new Flow();
   #socket: WebSocket | null = null;
+  /** Which attempt to connect is the last; what comes of others is not wanted any more. */
+  #attempt = 0;
   #failures = 0;
+  /** The connection before was refused as unauthorised, and nothing has been received since. */
+  #refused = false;
   #state: Connection = { phase: "connecting" };
   #batch: BrowserMessage[] = [];
   #cancelFlush: (() => void) | null = null;
@@ -56,11 +66,25 @@ export class LiveSocket {
 
   /** Connects now, whatever it was waiting for. */
   connect(): void {
+    this.#refused = false;
+    void this.#connect();
+  }
+
+  async #connect(): Promise<void> {
     this.#cancelRetry?.();
     this.#cancelRetry = null;
     this.#leave();
     if (this.#state.phase !== "replaying") this.#show({ phase: "connecting" });
-    const socket = this.platform.open(this.#flow.address(this.url));
+    const attempt = this.#attempt;
+    const admission = await this.platform.admit(this.#refused);
+    if (attempt !== this.#attempt) return;
+    if (admission === "out") this.#show({ phase: "refused", reason: "nobody is signed in" });
+    else if (admission === "away") this.#waitAndRetry();
+    else this.#open(admission.ticket);
+  }
+
+  #open(ticket: string | null): void {
+    const socket = this.platform.open(this.#flow.address(this.url, ticket));
     this.#socket = socket;
     socket.onmessage = ({ data }) => this.#received(JSON.parse(data as string) as Received);
     socket.onclose = ({ code, reason }) => this.#closed(code, reason);
@@ -75,6 +99,7 @@ export class LiveSocket {
   }
 
   #leave(): void {
+    this.#attempt += 1;
     this.#cancelProbe?.();
     if (this.#socket === null) return;
     this.#socket.onmessage = null;
@@ -88,10 +113,11 @@ export class LiveSocket {
     const verdict = this.#flow.accept(message);
     if (verdict === "repeat") return;
     if (verdict === "gap") {
-      this.connect();
+      void this.#connect();
       return;
     }
     this.#failures = 0;
+    this.#refused = false;
     if (message.type === "resumed") {
       this.#replayed(0, message.head - message.seq);
       return;
@@ -116,15 +142,26 @@ export class LiveSocket {
   #closed(code: number, reason: string): void {
     this.#socket = null;
     this.#cancelProbe?.();
+    if (code === UNAUTHORIZED && !this.#refused) {
+      // The ticket may have been too old, or the token revoked: who asks for the next ticket is told.
+      this.#refused = true;
+      void this.#connect();
+      return;
+    }
+    if (code === UNAUTHORIZED) this.platform.turnedAway(reason);
     if (code === BAD_REQUEST || code === UNAUTHORIZED || code === FORBIDDEN_ORIGIN) {
       this.#show({ phase: "refused", reason });
       return;
     }
     if (code === START_OVER) this.#flow.forget();
+    this.#waitAndRetry();
+  }
+
+  #waitAndRetry(): void {
     const wait = backoff(this.#failures, this.platform.random());
     this.#show({ phase: "waiting", retryAt: this.platform.now() + wait, failures: this.#failures });
     this.#failures += 1;
-    this.#cancelRetry = this.platform.later(wait, () => this.connect());
+    this.#cancelRetry = this.platform.later(wait, () => void this.#connect());
   }
 
   #watch(): void {
@@ -152,8 +189,10 @@ export class LiveSocket {
 }
 
 /** The browser itself. @param api the address that is asked whether anybody is there. */
-export function browserPlatform(api: string): Platform {
+export function browserPlatform(api: string, access: Access, send: Send): Platform {
   return {
+    admit: (doubted) => access.admit(doubted),
+    turnedAway: (reason) => access.turnedAway(reason),
     open: (url) => new WebSocket(url),
     later: (ms, run) => {
       const timer = setTimeout(run, ms);
@@ -163,7 +202,8 @@ export function browserPlatform(api: string): Platform {
     random: () => Math.random(),
     answers: async () => {
       try {
-        return (await fetch(`${api}/health`, { cache: "no-store", signal: AbortSignal.timeout(5000) })).ok;
+        const signal = AbortSignal.timeout(5000);
+        return (await send(new Request(`${api}/health`, { cache: "no-store", signal }))).ok;
       } catch {
         return false;
       }

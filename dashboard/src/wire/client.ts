@@ -9,6 +9,8 @@ export type Documents = Client<DocumentsPaths>;
 /** One thing that is wrong with a request: where (a path of names and indexes), and what, in the server's words. */
 export type FieldProblem = { loc: (string | number)[]; msg: string };
 
+export const UNREACHABLE = "The server can't be reached. It may be restarting; trying again is safe.";
+
 /** A request that was refused or not answered. `message` is for people: the server's own words where it had any. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
@@ -28,8 +30,16 @@ export class ApiError extends Error {
   }
 }
 
-export const createCoordinator = (baseUrl: string): Coordinator => createClient<CoordinatorPaths>({ baseUrl });
-export const createDocuments = (baseUrl: string): Documents => createClient<DocumentsPaths>({ baseUrl });
+/** Sends a request, as `fetch` does. */
+export type Send = (request: Request) => Promise<Response>;
+
+const plainly: Send = (request) => fetch(request);
+
+/** @param send what every request goes through. */
+export const createCoordinator = (baseUrl: string, send: Send = plainly): Coordinator =>
+  createClient<CoordinatorPaths>({ baseUrl, fetch: send });
+export const createDocuments = (baseUrl: string, send: Send = plainly): Documents =>
+  createClient<DocumentsPaths>({ baseUrl, fetch: send });
 
 /** The error that a server's `{"detail": …}` stands for. */
 export function errorFrom(status: number, body: unknown, retryAfter: string | null): ApiError {
@@ -56,7 +66,7 @@ export async function answerTo<T>(request: Promise<Answer<T>>): Promise<{ body: 
     answer = await request;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError("The server can't be reached. It may be restarting; trying again is safe.", 0);
+    throw new ApiError(UNREACHABLE, 0);
   }
   if (!answer.response.ok) {
     throw errorFrom(answer.response.status, answer.error, answer.response.headers.get("Retry-After"));

@@ -16,3 +16,6 @@ export type DocumentInfo = Documents["schemas"]["Document"];
 export type TagCount = Messages["schemas"]["TagCount"];
 export type BrowserMessage = Messages["schemas"]["BrowserMessage"];
 export type ResumedMessage = Messages["schemas"]["ResumedMessage"];
+export type Identity = Coordinator["schemas"]["Identity"];
+export type Role = Identity["role"];
+export type Ticket = Coordinator["schemas"]["Ticket"];

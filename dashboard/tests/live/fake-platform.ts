@@ -1,3 +1,4 @@
+import type { Admission } from "@/access/access";
 import type { Platform } from "@/live/socket";
 
 /** A socket whose server is the test. */
@@ -28,8 +29,23 @@ export class FakeSocket {
 export class FakePlatform implements Platform {
   readonly sockets: FakeSocket[] = [];
   reachable = true;
+  /** What the next connection may begin with. */
+  admission: Admission = { ticket: null };
+  /** For each connection, whether the one before was doubted. */
+  readonly doubts: boolean[] = [];
+  /** The reasons with which connections were refused that had a new ticket. */
+  readonly refusals: string[] = [];
   #now = 0;
   #timers: { at: number; run: () => void }[] = [];
+
+  async admit(doubted: boolean): Promise<Admission> {
+    this.doubts.push(doubted);
+    return this.admission;
+  }
+
+  turnedAway(reason: string): void {
+    this.refusals.push(reason);
+  }
 
   open(url: string): WebSocket {
     const socket = new FakeSocket(url);
@@ -73,9 +89,14 @@ export class FakePlatform implements Platform {
       this.#timers = this.#timers.filter((timer) => timer !== due);
       this.#now = due.at;
       due.run();
-      await Promise.resolve();
+      await this.settle();
     }
     this.#now = end;
-    await Promise.resolve();
+    await this.settle();
+  }
+
+  /** Lets promises come to what they lead to, such as being admitted. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
   }
 }

@@ -71,6 +71,11 @@ describe("the address of the next connection", () => {
     expect(new Flow().address("ws://h/ws")).toBe("ws://h/ws");
   });
 
+  test("has a ticket where one is needed, whatever else is asked for", () => {
+    expect(new Flow().address("ws://h/ws", "t/+")).toBe("ws://h/ws?ticket=t%2F%2B");
+    expect(flowOf(init(5)).address("ws://h/ws", "t")).toBe("ws://h/ws?since=5&epoch=e1&resumed=1&ticket=t");
+  });
+
   test("asks for what follows the last message, and keeps what else is in it", () => {
     expect(flowOf(init(5, "a b")).address("ws://h/ws?x=1")).toBe("ws://h/ws?x=1&since=5&epoch=a+b&resumed=1");
   });

@@ -46,6 +46,7 @@ test("what init does not carry is read page by page", async () => {
   const platform = new FakePlatform();
   const live = new Live("ws://h/ws", coordinator, platform);
   live.connect();
+  await platform.settle();
   platform.socket.send(init("c1"));
   await settled(platform);
   expect(asked.map((url) => url.searchParams.get("cursor"))).toEqual(["c1", "c2"]);
@@ -57,6 +58,7 @@ test("a page that the server could not give is asked for again", async () => {
   const platform = new FakePlatform();
   const live = new Live("ws://h/ws", coordinator, platform);
   live.connect();
+  await platform.settle();
   platform.socket.send(init("c1"));
   await settled(platform);
   expect([asked.length, live.store.getState().sessions.has("old")]).toEqual([2, true]);
@@ -72,6 +74,7 @@ test("a session that is deleted while its page is on its way stays deleted", asy
   ]);
   const live = new Live("ws://h/ws", coordinator, platform);
   live.connect();
+  await platform.settle();
   platform.socket.send(init("c1"));
   await settled(platform);
   expect([...live.store.getState().sessions.keys()].sort()).toEqual(["new", "older"]);
@@ -85,6 +88,7 @@ test("listeners are told each batch, after the store has it, until they leave", 
     for (const { type } of batch) heard.push([type, live.store.getState().sessions.has("new")]);
   });
   live.connect();
+  await platform.settle();
   platform.socket.send(init(null));
   await platform.pass(16);
   leave();

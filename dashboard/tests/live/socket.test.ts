@@ -13,7 +13,7 @@ let states: Connection[];
 let batches: (readonly BrowserMessage[])[];
 let socket: LiveSocket;
 
-beforeEach(() => {
+beforeEach(async () => {
   platform = new FakePlatform();
   states = [];
   batches = [];
@@ -23,6 +23,7 @@ beforeEach(() => {
     platform,
   );
   socket.connect();
+  await platform.settle();
 });
 
 const seqs = () => batches.flat().map((message) => message.seq);
@@ -86,6 +87,7 @@ describe("a connection", () => {
 
   test("comes back at once for messages that are missing, without handing on what follows them", async () => {
     platform.socket.send(INIT, deleted(8));
+    await platform.settle();
     expect(platform.sockets).toHaveLength(2);
     expect(platform.sockets[0]?.closed).toBe(true);
     expect(platform.socket.url).toContain("since=5");
@@ -106,7 +108,7 @@ describe("a connection", () => {
     expect(platform.socket.url).toBe("ws://h/ws");
   });
 
-  test.each([4400, 4401, 4403])("that was refused with %i does not come back by itself", async (code) => {
+  test.each([4400, 4403])("that was refused with %i does not come back by itself", async (code) => {
     platform.socket.end(code, "Origin 'x' is not allowed");
     await platform.pass(60_000);
     expect(platform.sockets).toHaveLength(1);
@@ -116,8 +118,75 @@ describe("a connection", () => {
   test("can be tried again at once, and then is one connection only", async () => {
     platform.socket.end(1006);
     socket.connect();
+    await platform.settle();
     expect(platform.sockets).toHaveLength(2);
     await platform.pass(10_000);
+    expect(platform.sockets).toHaveLength(2);
+  });
+});
+
+describe("with tokens", () => {
+  test("each connection has a ticket of its own, and goes on where the one before ended", async () => {
+    platform.socket.send(INIT);
+    platform.admission = { ticket: "t2" };
+    platform.socket.end(1012);
+    await platform.pass(250);
+    expect(platform.socket.url).toBe("ws://h/ws?since=5&epoch=e&resumed=1&ticket=t2");
+  });
+
+  test("a connection that is unauthorised is tried once more at once, in doubt of the token", async () => {
+    platform.socket.send(INIT);
+    platform.socket.end(4401, "this token is not known here, or no longer");
+    await platform.settle();
+    expect([platform.sockets.length, platform.doubts]).toEqual([2, [false, true]]);
+    expect(platform.refusals).toEqual([]);
+    platform.socket.send({ type: "resumed", seq: 5, head: 5, epoch: "e" });
+    platform.socket.end(4401);
+    await platform.settle();
+    // It was let in meanwhile, so this is another first time.
+    expect([platform.sockets.length, platform.refusals]).toEqual([3, []]);
+  });
+
+  test("the second refusal in a row is told, and is the last until somebody tries again", async () => {
+    for (let turn = 0; turn < 2; turn += 1) {
+      platform.socket.end(4401, "this ticket was used");
+      await platform.pass(60_000);
+    }
+    expect([platform.sockets.length, platform.refusals]).toEqual([2, ["this ticket was used"]]);
+    expect(states.at(-1)).toEqual({ phase: "refused", reason: "this ticket was used" });
+    socket.connect();
+    await platform.settle();
+    expect(platform.doubts).toEqual([false, true, false]);
+  });
+
+  test("nothing is opened while nobody is signed in", async () => {
+    platform.socket.send(INIT);
+    platform.admission = "out";
+    platform.socket.end(4401);
+    await platform.pass(60_000);
+    expect(platform.sockets).toHaveLength(1);
+    expect(states.at(-1)?.phase).toBe("refused");
+  });
+
+  test("a server that gives no ticket is asked again later", async () => {
+    platform.admission = "away";
+    platform.socket.end(1006);
+    await platform.pass(250);
+    expect([platform.sockets.length, states.at(-1)?.phase]).toEqual([1, "waiting"]);
+    platform.admission = { ticket: "late" };
+    await platform.pass(15_000);
+    expect(platform.socket.url).toBe("ws://h/ws?ticket=late");
+  });
+
+  test("an admission that comes after another attempt was begun opens nothing", async () => {
+    platform.socket.end(1006);
+    socket.connect();
+    socket.connect();
+    await platform.settle();
+    expect(platform.sockets).toHaveLength(2);
+    socket.connect();
+    socket.close();
+    await platform.settle();
     expect(platform.sockets).toHaveLength(2);
   });
 });
