@@ -1,3 +1,4 @@
+import { offer } from "@/files/offer";
 import { notify } from "@/ui/toasts";
 import type { Blueprint } from "@/wire/types";
 
@@ -5,13 +6,7 @@ import { fileName, fileOf, holdsValues } from "./transfer";
 
 /** Hands an agent to the browser as a file. */
 export function saveAsFile(agent: Blueprint): void {
-  const url = URL.createObjectURL(new Blob([fileOf(agent)], { type: "application/json" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = fileName(agent.name);
-  link.click();
-  // The download has the bytes once the click has been worked off.
-  setTimeout(() => URL.revokeObjectURL(url));
+  offer(new Blob([fileOf(agent)], { type: "application/json" }), fileName(agent.name));
   notify({
     tone: "neutral",
     title: `${fileName(agent.name)} is being saved`,

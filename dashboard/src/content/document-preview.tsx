@@ -18,8 +18,11 @@ export type DocumentPreviewProps = {
   /** In bytes. */
   size: number;
   /** Another function is another document, which is loaded anew: keep it (`useCallback`) while the document is the same. */
-  load: () => Promise<Blob>;
+  load: Load;
 };
+
+/** Loads a document, tells how many bytes of it are here, and stops when it is not wanted any more. */
+export type Load = (signal: AbortSignal, progress: (bytes: number) => void) => Promise<Blob>;
 
 /** A document that somebody has uploaded, as far as it can be shown without trusting it. */
 export function DocumentPreview({ contentType, filename, size, load }: DocumentPreviewProps) {
@@ -29,11 +32,11 @@ export function DocumentPreview({ contentType, filename, size, load }: DocumentP
   return <Loaded key={keyOf(load)} {...{ contentType, size, load, preview }} filename={name} />;
 }
 
-const keys = new WeakMap<() => Promise<Blob>, number>();
+const keys = new WeakMap<Load, number>();
 let lastKey = 0;
 
 /** Tells one document's preview from another's, so that nothing of the former is left when the latter is shown. */
-function keyOf(load: () => Promise<Blob>): number {
+function keyOf(load: Load): number {
   const known = keys.get(load);
   if (known !== undefined) return known;
   lastKey += 1;
@@ -47,24 +50,27 @@ function Loaded({ contentType, filename, size, load, preview }: DocumentPreviewP
   const [agreed, setAgreed] = useState(size <= limitOf(preview));
   const [attempt, setAttempt] = useState(0);
   const [state, setState] = useState<Content | { error: unknown } | null>(null);
+  const [share, setShare] = useState(0);
   const text = isText(preview);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt loads the same document again
   useEffect(() => {
     if (!agreed) return;
-    let wanted = true;
+    const under = new AbortController();
+    const { signal } = under;
     setState(null);
-    read(load, text).then(
+    setShare(0);
+    // In hundredths, so that not every piece draws it anew.
+    const progress = (count: number) => setShare(size === 0 ? 0 : Math.floor((count / size) * 100));
+    read((onBytes) => load(signal, onBytes), progress, text).then(
       (content) => {
-        if (wanted) setState(content);
+        if (!signal.aborted) setState(content);
       },
       (error: unknown) => {
-        if (wanted) setState({ error });
+        if (!signal.aborted) setState({ error });
       },
     );
-    return () => {
-      wanted = false;
-    };
-  }, [agreed, load, text, attempt]);
+    return () => under.abort();
+  }, [agreed, load, size, text, attempt]);
 
   if (!agreed) {
     return (
@@ -78,8 +84,11 @@ function Loaded({ contentType, filename, size, load, preview }: DocumentPreviewP
   }
   if (state === null) {
     return (
-      <p role="status" className="text-muted">
-        Loading …
+      <p className="text-muted">
+        <span role="status">Loading …</span>
+        <span aria-hidden className="tabular-nums">
+          {share > 0 && share < 100 ? ` ${share} %` : ""}
+        </span>
       </p>
     );
   }
@@ -95,8 +104,12 @@ function Loaded({ contentType, filename, size, load, preview }: DocumentPreviewP
   );
 }
 
-async function read(load: () => Promise<Blob>, text: boolean): Promise<Content> {
-  const blob = await load();
+async function read(
+  load: (progress: (bytes: number) => void) => Promise<Blob>,
+  progress: (bytes: number) => void,
+  text: boolean,
+): Promise<Content> {
+  const blob = await load(progress);
   return { blob, decoded: text ? decode(new Uint8Array(await blob.arrayBuffer())) : null };
 }
 

@@ -14,7 +14,10 @@ const DocumentPreview = lazy(async () => {
 export function Preview({ document }: { document: DocumentInfo }) {
   const api = useApi();
   const { id } = document;
-  const load = useCallback(() => api.bytes(id), [api, id]);
+  const load = useCallback(
+    (signal: AbortSignal, progress: (bytes: number) => void) => api.bytes(id, signal, progress),
+    [api, id],
+  );
   return (
     <Suspense fallback={<p className="text-muted">Loading …</p>}>
       <DocumentPreview

@@ -1,5 +1,8 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 
+import type { Access } from "@/access/access";
+import { roleRefusal } from "@/access/guarded-send";
+import { headersOf } from "@/access/questions";
 import { errorFrom } from "@/wire/client";
 import type { DocumentInfo } from "@/wire/types";
 
@@ -19,6 +22,9 @@ export type Upload = {
   error: string | null;
   documentId: string | null;
 };
+
+/** Where files go, and in whose name. */
+export type Target = { address: string; access: Access };
 
 /** More at once would only share the same line, and hold the requests that the page itself needs. */
 const AT_ONCE = 3;
@@ -40,7 +46,7 @@ const isOver = (upload: Upload): boolean =>
 export class Uploads {
   readonly store: StoreApi<UploadsState> = createStore(() => ({ uploads: [], tags: [] }));
   readonly #requests = new Map<number, XMLHttpRequest>();
-  readonly #targets = new Map<number, string>();
+  readonly #targets = new Map<number, Target>();
   #last = 0;
 
   /**
@@ -52,12 +58,12 @@ export class Uploads {
     private readonly onEnd: (upload: Upload) => void = () => {},
   ) {}
 
-  /** @param server the document server's address. */
-  add(server: string, files: Iterable<File>): void {
+  /** @param target the document server. */
+  add(target: Target, files: Iterable<File>): void {
     const { tags } = this.store.getState();
     const added = Array.from(files, (file): Upload => {
       this.#last += 1;
-      this.#targets.set(this.#last, `${server}/documents`);
+      this.#targets.set(this.#last, target);
       return { ...fresh(this.#last, file, tags) };
     });
     this.store.setState(({ uploads }) => ({ uploads: [...uploads, ...added] }));
@@ -127,10 +133,19 @@ export class Uploads {
     };
     request.upload.onprogress = ({ loaded, total }) => this.#change(id, { sent: loaded, total });
     request.upload.onload = ({ loaded, total }) => this.#change(id, { state: "storing", sent: loaded, total });
-    request.onload = () => end(outcomeOf(request));
+    const { token } = target.access;
+    request.onload = () => {
+      const outcome = outcomeOf(request);
+      if (request.status === 401) void target.access.refused(token);
+      if (request.status !== 403) return end(outcome);
+      void roleRefusal(target.access, 403, request.getResponseHeader("WWW-Authenticate")).then((words) =>
+        end(words === null ? outcome : { state: "failed", error: words }),
+      );
+    };
     request.onerror = () => end({ state: "failed", error: UNHEARD });
     request.onabort = () => end({ state: "cancelled" });
-    request.open("POST", target);
+    request.open("POST", `${target.address}/documents`);
+    for (const [name, value] of Object.entries(headersOf(token))) request.setRequestHeader(name, value);
     const form = new FormData();
     if (tags.length > 0) form.append("tags", tags.join(","));
     form.append("file", file);
@@ -143,10 +158,11 @@ function fresh(id: number, file: File, tags: readonly string[]): Upload {
 }
 
 function outcomeOf(request: XMLHttpRequest): Partial<Upload> {
+  const { status } = request;
   const body = parsed(request.responseText);
-  if (request.status === 201) return { state: "done", documentId: (body as DocumentInfo).id };
-  const { message } = errorFrom(request.status, body, request.getResponseHeader("Retry-After"));
-  return { state: "failed", error: `${message} (${request.status})` };
+  if (status === 201) return { state: "done", documentId: (body as DocumentInfo).id };
+  const { message } = errorFrom(status, body, request.getResponseHeader("Retry-After"));
+  return { state: "failed", error: `${message} (${status})` };
 }
 
 /** What stands between may answer with something that is not JSON; then the status has to do. */

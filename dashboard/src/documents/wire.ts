@@ -1,3 +1,4 @@
+import { blobOf } from "@/files/received";
 import { answerTo, bodyOf, type Documents } from "@/wire/client";
 import type { DocumentInfo } from "@/wire/types";
 
@@ -18,11 +19,23 @@ export type DocumentsApi = {
   /** Changes the version given, and no other: 412 when it is no longer the last. */
   patch(id: string, change: Change, version: string): Promise<Versioned>;
   remove(id: string): Promise<void>;
-  bytes(id: string, signal?: AbortSignal): Promise<Blob>;
+  /** What is in it, as it comes. */
+  stream(id: string, signal?: AbortSignal): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
+  /** All that is in it. @param progress called with the number of bytes that are here. */
+  bytes(id: string, signal?: AbortSignal, progress?: (bytes: number) => void): Promise<Blob>;
 };
 
 export function documentsApi(documents: Documents): DocumentsApi {
   const of = (id: string) => ({ path: { document_id: id } });
+  const stream: DocumentsApi["stream"] = async (id, signal) => {
+    const request = documents.GET("/documents/{document_id}", {
+      params: of(id),
+      parseAs: "stream",
+      signal: signal ?? null,
+    });
+    // An empty document has no body.
+    return ((await bodyOf(request)) as ReadableStream<Uint8Array<ArrayBuffer>> | null) ?? new Blob().stream();
+  };
   return {
     async page(filter, offset, limit, signal) {
       const query = { filename: filter.q, tags: filter.tags.join(","), offset, limit };
@@ -44,14 +57,8 @@ export function documentsApi(documents: Documents): DocumentsApi {
     async remove(id) {
       await bodyOf(documents.DELETE("/documents/{document_id}", { params: of(id) }));
     },
-    async bytes(id, signal) {
-      const request = documents.GET("/documents/{document_id}", {
-        params: of(id),
-        parseAs: "blob",
-        signal: signal ?? null,
-      });
-      return (await bodyOf(request)) as unknown as Blob;
-    },
+    stream,
+    bytes: async (id, signal, progress = () => undefined) => blobOf(await stream(id, signal), progress, signal),
   };
 }
 

@@ -2,12 +2,13 @@ import { Download, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 
 import { useBackend } from "@/app/backend";
+import { openSink } from "@/files/sink";
 import { short, whole } from "@/format/numbers";
 import { Button, IconButton } from "@/ui/button";
 import { messageOf } from "@/ui/error-note";
 import { notify } from "@/ui/toasts";
 
-import { download, fileNameOf, openSink } from "./download";
+import { download, fileNameOf } from "./download";
 
 type Props = { sessionId: string; name: string; total: number | null };
 
@@ -19,7 +20,7 @@ export function DownloadButton({ sessionId, name, total }: Props) {
   useEffect(() => () => under.current?.abort(), []);
 
   const start = async () => {
-    const sink = await openSink(fileNameOf(name));
+    const sink = await openSink(fileNameOf(name), "application/jsonl");
     if (sink === null) return;
     const controller = new AbortController();
     under.current = controller;

@@ -1,14 +1,7 @@
+import type { Sink } from "@/files/sink";
 import { bodyOf, type Coordinator } from "@/wire/client";
 
 const PAGE = 1000;
-
-/** Where lines go: a file that is written as they come, or the browser's memory. */
-export type Sink = {
-  write: (text: string) => Promise<void>;
-  close: () => Promise<void>;
-  /** Leaves nothing behind. */
-  abort: () => Promise<void>;
-};
 
 /**
  * Writes a session's whole history, an event a line, the oldest first.
@@ -50,46 +43,4 @@ export function fileNameOf(sessionName: string): string {
     .replace(/[^\p{L}\p{N}._-]+/gu, "-")
     .replace(/^[-.]+|[-.]+$/g, "");
   return `${plain.slice(0, 80) || "session"}.jsonl`;
-}
-
-type Picker = (options: { suggestedName: string }) => Promise<FileSystemFileHandle>;
-
-/** Asks where to, where the browser can; else the file is offered when it is complete. Null: the reader does not want it. */
-export async function openSink(name: string): Promise<Sink | null> {
-  const picker = (window as { showSaveFilePicker?: Picker }).showSaveFilePicker;
-  if (picker === undefined) return inMemory(name);
-  try {
-    const handle = await picker({ suggestedName: name });
-    const file = await handle.createWritable();
-    return { write: (text) => file.write(text), close: () => file.close(), abort: () => file.abort() };
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") return null;
-    // A page in a frame, or without a secure context, is not let near files.
-    return inMemory(name);
-  }
-}
-
-function inMemory(name: string): Sink {
-  let parts: Blob[] = [];
-  return {
-    write: async (text) => {
-      parts.push(new Blob([text]));
-    },
-    close: async () => {
-      offer(new Blob(parts, { type: "application/jsonl" }), name);
-    },
-    abort: async () => {
-      parts = [];
-    },
-  };
-}
-
-function offer(blob: Blob, name: string): void {
-  const url = URL.createObjectURL(blob);
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The browser has taken hold of it by the next turn.
-  setTimeout(() => URL.revokeObjectURL(url));
 }

@@ -1,6 +1,8 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { summary, type Upload, Uploads } from "@/documents/uploads";
+
+import { accessOf } from "../access/access-of";
 
 type Progress = { loaded: number; total: number };
 
@@ -19,6 +21,13 @@ class FakeRequest {
   body: FormData | null = null;
   aborted = false;
 
+  headers: Record<string, string> = {};
+  challenge: string | null = null;
+
+  setRequestHeader(name: string, value: string): void {
+    this.headers[name] = value;
+  }
+
   open(method: string, address: string): void {
     this.address = `${method} ${address}`;
   }
@@ -32,8 +41,8 @@ class FakeRequest {
     this.onabort?.();
   }
 
-  getResponseHeader(): null {
-    return null;
+  getResponseHeader(name: string): string | null {
+    return name === "WWW-Authenticate" ? this.challenge : null;
   }
 
   answer(status: number, body: unknown): void {
@@ -43,7 +52,7 @@ class FakeRequest {
   }
 }
 
-const SERVER = "http://localhost:8766";
+const SERVER = { address: "http://localhost:8766", access: accessOf("operator") };
 const files = (...names: string[]) => names.map((name) => new File([name], name));
 
 let requests: FakeRequest[];
@@ -51,6 +60,7 @@ let ended: Upload[];
 let queue: Uploads;
 
 beforeEach(() => {
+  SERVER.access = accessOf("operator");
   requests = [];
   ended = [];
   queue = new Uploads(
@@ -205,5 +215,35 @@ describe("the list of uploads", () => {
     request(1).upload.onprogress?.({ loaded: 50, total: 100 });
     queue.cancel(upload(2).id);
     expect(summary(queue.store.getState().uploads)).toEqual({ under: 1, done: 1, failed: 0, share: 0.75 });
+  });
+});
+
+describe("with tokens", () => {
+  it("sends the token of the moment, also when a file is tried again", () => {
+    queue.add(SERVER, files("a"));
+    expect(request(0).headers).toEqual({ Authorization: "Bearer aot_test" });
+    expect(request(0).address).not.toContain("aot_test");
+    request(0).onerror?.();
+    SERVER.access.forget();
+    queue.retry(1);
+    expect(request(1).headers).toEqual({});
+  });
+
+  it("says in plain words that the role does not allow it", async () => {
+    const target = { ...SERVER, access: accessOf("viewer") };
+    vi.spyOn(target.access, "find").mockResolvedValue();
+    queue.add(target, files("a"));
+    request(0).challenge = 'Bearer error="insufficient_scope"';
+    request(0).answer(403, { detail: "The token has the role viewer; this needs operator" });
+    await vi.waitFor(() => expect(upload(0).error).toBe("Your token may not do this (role viewer)"));
+  });
+
+  it("asks whose the token is when it was refused", () => {
+    const target = { ...SERVER, access: accessOf("operator") };
+    const refused = vi.spyOn(target.access, "refused").mockResolvedValue(true);
+    queue.add(target, files("a"));
+    request(0).answer(401, { detail: "This token is not known here, or no longer" });
+    expect(refused).toHaveBeenCalledWith("aot_test");
+    expect(upload(0)).toMatchObject({ state: "failed", error: "This token is not known here, or no longer (401)" });
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 
-import { download, fileNameOf, type Sink } from "@/session/download";
+import type { Sink } from "@/files/sink";
+import { download, fileNameOf } from "@/session/download";
 
 import { range } from "./events";
 import { FakeHistory } from "./fake-history";
@@ -8,7 +9,7 @@ import { FakeHistory } from "./fake-history";
 function sink() {
   const written: string[] = [];
   const made: Sink = {
-    write: async (text) => void written.push(text),
+    write: async (piece) => void written.push(String(piece)),
     close: vi.fn(async () => {}),
     abort: vi.fn(async () => {}),
   };
