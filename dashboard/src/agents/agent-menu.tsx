@@ -2,6 +2,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Copy, Download, Ellipsis, Trash2 } from "lucide-react";
 import { useState } from "react";
 
+import { useMayChange } from "@/app/backend";
 import { IconButton } from "@/ui/button";
 import { ConfirmDialog } from "@/ui/dialog";
 import { Menu, MenuItem, MenuSeparator } from "@/ui/menu";
@@ -15,6 +16,7 @@ type AgentMenuProps = { agent: Blueprint; onDeleting?: (deleting: boolean) => vo
 
 /** What else can be done with an agent. `onDeleting` is told while the server is asked, `onDeleted` when it is gone. */
 export function AgentMenu({ agent, onDeleting, onDeleted }: AgentMenuProps) {
+  const mayChange = useMayChange();
   const [asking, setAsking] = useState(false);
   const navigate = useNavigate({ from: "/agents" });
   const remove = useDeleteAgent();
@@ -27,23 +29,29 @@ export function AgentMenu({ agent, onDeleting, onDeleted }: AgentMenuProps) {
           </IconButton>
         }
       >
-        <MenuItem
-          onSelect={() =>
-            void navigate({ search: (before) => ({ ...before, open: undefined, new: true, from: agent.name }) })
-          }
-        >
-          <Copy className="size-4" aria-hidden />
-          Duplicate
-        </MenuItem>
+        {mayChange ? (
+          <MenuItem
+            onSelect={() =>
+              void navigate({ search: (before) => ({ ...before, open: undefined, new: true, from: agent.name }) })
+            }
+          >
+            <Copy className="size-4" aria-hidden />
+            Duplicate
+          </MenuItem>
+        ) : null}
         <MenuItem onSelect={() => saveAsFile(agent)}>
           <Download className="size-4" aria-hidden />
           Export
         </MenuItem>
-        <MenuSeparator />
-        <MenuItem danger onSelect={() => setAsking(true)}>
-          <Trash2 className="size-4" aria-hidden />
-          Delete …
-        </MenuItem>
+        {mayChange ? (
+          <>
+            <MenuSeparator />
+            <MenuItem danger onSelect={() => setAsking(true)}>
+              <Trash2 className="size-4" aria-hidden />
+              Delete …
+            </MenuItem>
+          </>
+        ) : null}
       </Menu>
       <ConfirmDialog
         open={asking}

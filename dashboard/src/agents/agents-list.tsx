@@ -2,6 +2,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Bot, Plus } from "lucide-react";
 import { type ReactNode, useRef } from "react";
 
+import { useMayChange } from "@/app/backend";
 import { useOffer } from "@/app/shortcuts";
 import { Button } from "@/ui/button";
 import { CopyButton } from "@/ui/copy-button";
@@ -28,6 +29,7 @@ type AgentsListProps = {
 /** All agents, found by search and filters. */
 export function AgentsList({ search, onNew }: AgentsListProps) {
   const { data, error, refetch } = useAgents();
+  const mayChange = useMayChange();
   const navigate = useNavigate({ from: "/agents" });
   const input = useRef<HTMLInputElement>(null);
   const rows = useRef<HTMLDivElement>(null);
@@ -43,16 +45,20 @@ export function AgentsList({ search, onNew }: AgentsListProps) {
     { id: "agents-search", group: "Agents", label: "Search agents", keys: "/", run: () => input.current?.focus() },
     { id: "agents-next", group: "Agents", label: "Next agent", keys: "j", run: () => move(1) },
     { id: "agents-before", group: "Agents", label: "Previous agent", keys: "k", run: () => move(-1) },
-    { id: "agents-new", group: "Agents", label: "New agent", keys: "n", run: create },
+    ...(mayChange ? [{ id: "agents-new", group: "Agents", label: "New agent", keys: "n", run: create }] : []),
   ]);
   return (
     <div className="flex h-full flex-col gap-3 p-3 md:p-5">
       <PageHeader title="Agents">
-        <ImportButton onRead={onNew} />
-        <Button look="primary" onClick={create}>
-          <Plus className="size-4" aria-hidden />
-          New agent
-        </Button>
+        {mayChange ? (
+          <>
+            <ImportButton onRead={onNew} />
+            <Button look="primary" onClick={create}>
+              <Plus className="size-4" aria-hidden />
+              New agent
+            </Button>
+          </>
+        ) : null}
       </PageHeader>
       {agents.length > 0 ? <AgentFilters agents={agents} shown={shown.length} search={search} input={input} /> : null}
       {error === null ? null : <ErrorNote error={error} onRetry={() => void refetch()} />}
@@ -62,7 +68,7 @@ export function AgentsList({ search, onNew }: AgentsListProps) {
             <p className="p-4 text-muted">Loading …</p>
           ) : null
         ) : agents.length === 0 ? (
-          <FirstSteps onCreate={create} />
+          <FirstSteps onCreate={mayChange ? create : null} />
         ) : shown.length === 0 ? (
           <Empty title="No agent matches">
             <Button onClick={() => void navigate({ search: {} })}>Clear the filters</Button>
@@ -91,22 +97,26 @@ function Region(props: { label: string; box: React.RefObject<HTMLDivElement | nu
   );
 }
 
-function FirstSteps({ onCreate }: { onCreate: () => void }) {
+function FirstSteps({ onCreate }: { onCreate: (() => void) | null }) {
   return (
     <Empty icon={<Bot aria-hidden />} title="No agents yet">
       <p className="max-w-prose">
         An agent is a blueprint: a system prompt, MCP servers and skills under a name. Programs read it at{" "}
         <code className="font-mono text-xs">GET /agents/NAME</code> to start sessions from it.
       </p>
-      <Button look="primary" onClick={onCreate}>
-        <Plus className="size-4" aria-hidden />
-        New agent
-      </Button>
-      <p>Or bring in folders, such as a project’s:</p>
-      <div className="flex max-w-full items-center gap-1 rounded-md bg-raised py-1 pr-1 pl-3">
-        <code className="min-w-0 font-mono text-xs break-all text-ink">{IMPORT}</code>
-        <CopyButton text={IMPORT} />
-      </div>
+      {onCreate === null ? null : (
+        <>
+          <Button look="primary" onClick={onCreate}>
+            <Plus className="size-4" aria-hidden />
+            New agent
+          </Button>
+          <p>Or bring in folders, such as a project’s:</p>
+          <div className="flex max-w-full items-center gap-1 rounded-md bg-raised py-1 pr-1 pl-3">
+            <code className="min-w-0 font-mono text-xs break-all text-ink">{IMPORT}</code>
+            <CopyButton text={IMPORT} />
+          </div>
+        </>
+      )}
     </Empty>
   );
 }

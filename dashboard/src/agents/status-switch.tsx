@@ -1,5 +1,7 @@
 import { Switch } from "radix-ui";
 
+import { useMayChange } from "@/app/backend";
+import { Badge } from "@/ui/badge";
 import { cn } from "@/ui/cn";
 import type { Blueprint } from "@/wire/types";
 
@@ -10,8 +12,11 @@ type StatusSwitchProps = {
   onChange: (status: Blueprint["status"]) => void;
 };
 
-/** Whether an agent is offered for new sessions. */
+/** Whether an agent is offered for new sessions; only told, to who may not change it. */
 export function StatusSwitch({ status, label, onChange }: StatusSwitchProps) {
+  const mayChange = useMayChange();
+  if (!mayChange)
+    return <Badge tone={status === "active" ? "good" : "neutral"}>{status === "active" ? "Active" : "Inactive"}</Badge>;
   return (
     <span className="inline-flex items-center gap-2">
       <Switch.Root

@@ -39,9 +39,11 @@ export const Card = memo(function Card({ total, ...item }: ItemProps & { total: 
           <KindIcon document={document} className="size-8" />
         )}
       </div>
-      <div className="absolute top-0 left-0">
-        <SelectBox {...item} />
-      </div>
+      {item.onToggle === null ? null : (
+        <div className="absolute top-0 left-0">
+          <SelectBox {...item} onToggle={item.onToggle} />
+        </div>
+      )}
       <div className="flex min-w-0 flex-1 flex-col gap-1 p-2.5">
         <OpenLink document={document} opened={opened}>
           <FileName name={document.filename} className="font-medium" />

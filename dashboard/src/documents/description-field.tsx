@@ -1,5 +1,6 @@
 import { Pencil } from "lucide-react";
 
+import { useMayChange } from "@/app/backend";
 import { ScrollRegion } from "@/content/scroll-region";
 import { Button, IconButton } from "@/ui/button";
 import { ErrorNote } from "@/ui/error-note";
@@ -19,21 +20,24 @@ const changeOf = (value: string) => ({ description: value === "" ? null : value 
 
 /** What is said of a document, edited where it stands. */
 export function DescriptionField({ current }: { current: Versioned }) {
+  const mayChange = useMayChange();
   const edit = useEdit({ current, drafts, read: descriptionOf, changeOf });
   const button = useReturnFocus(edit.draft !== null);
   const description = descriptionOf(current.document);
-  if (edit.draft === null) {
+  if (edit.draft === null || !mayChange) {
     return (
       <section className="flex flex-col gap-1">
         <div className="flex min-h-7 items-center gap-1">
           <h3 className="text-xs font-medium text-muted">Description</h3>
-          {description === "" ? null : (
+          {description === "" || !mayChange ? null : (
             <IconButton label="Edit the description" size="small" ref={button} onClick={edit.begin}>
               <Pencil className="size-3.5" aria-hidden />
             </IconButton>
           )}
         </div>
-        {description === "" ? (
+        {description === "" && !mayChange ? (
+          <p className="text-muted">No description</p>
+        ) : description === "" ? (
           <Button ref={button} size="small" className="self-start" onClick={edit.begin}>
             Add a description
           </Button>

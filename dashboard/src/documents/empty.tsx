@@ -1,14 +1,24 @@
 import { FileText, FileX2, Upload } from "lucide-react";
 
-import { useBackend } from "@/app/backend";
+import { identityOf } from "@/access/access";
+import { useAccess, useBackend } from "@/app/backend";
 import { Button } from "@/ui/button";
 import { CopyButton } from "@/ui/copy-button";
 import { Empty } from "@/ui/empty";
 
-/** Before there is any document: how the first one gets here. */
-export function NoDocuments({ onUpload }: { onUpload: () => void }) {
+/** Before there is any document: how the first one gets here. `onUpload` is null for who may not. */
+export function NoDocuments({ onUpload }: { onUpload: (() => void) | null }) {
   const { addresses } = useBackend();
-  const command = `curl -F file=@report.md -F tags=report ${addresses.documents}/documents`;
+  const needed = useAccess((state) => identityOf(state)?.authentication === "token");
+  const token = needed ? '-H "Authorization: Bearer $AGENT_ORCHESTRATOR_TOKEN" ' : "";
+  const command = `curl ${token}-F file=@report.md -F tags=report ${addresses.documents}/documents`;
+  if (onUpload === null) {
+    return (
+      <Empty icon={<FileText aria-hidden />} title="No documents yet">
+        <p>Files that agents and people share appear here.</p>
+      </Empty>
+    );
+  }
   return (
     <Empty icon={<FileText aria-hidden />} title="No documents yet">
       <p>Files that agents and people share are here. Drop some anywhere on this page, or choose them.</p>

@@ -1,6 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useRef, useState } from "react";
 
+import { useMayChange } from "@/app/backend";
 import { useOffer } from "@/app/shortcuts";
 import { messageOf } from "@/ui/error-note";
 import { notify } from "@/ui/toasts";
@@ -31,6 +32,7 @@ type ListProps = {
 /** The documents of a filter, of which only those in sight are read and drawn. */
 export function DocumentList({ filter, total, view, selection, onSelection, opened, onMove, onAll }: ListProps) {
   const api = useApi();
+  const mayChange = useMayChange();
   const scroll = useRef<HTMLDivElement>(null);
   const width = useWidth(scroll);
   const room: Room = width >= 860 ? "wide" : width >= 560 ? "medium" : "narrow";
@@ -118,22 +120,27 @@ export function DocumentList({ filter, total, view, selection, onSelection, open
   useOffer([
     { id: "documents-next", group: "Documents", label: "Next document", keys: "j", run: () => move(1) },
     { id: "documents-previous", group: "Documents", label: "Previous document", keys: "k", run: () => move(-1) },
-    {
-      id: "documents-select",
-      group: "Documents",
-      label: "Select the document, or not",
-      keys: "x",
-      run: () => {
-        if (current !== null) onToggle(current, false);
-      },
-    },
+    ...(mayChange
+      ? [
+          {
+            id: "documents-select",
+            group: "Documents",
+            label: "Select the document, or not",
+            keys: "x",
+            run: () => {
+              if (current !== null) onToggle(current, false);
+            },
+          },
+        ]
+      : []),
   ]);
 
   const itemAt = (index: number): ItemProps | null => {
     const document = rows.at(index);
     if (document === undefined) return null;
     const { id } = document;
-    return { document, index, selected: selection.has(id), opened: id === opened, onToggle, onFocus };
+    const onChosen = mayChange ? onToggle : null;
+    return { document, index, selected: selection.has(id), opened: id === opened, onToggle: onChosen, onFocus };
   };
   // A row is its document's, wherever that is in the list: others that come must not take the focus over.
   const taken = new Set<string>();
@@ -154,7 +161,7 @@ export function DocumentList({ filter, total, view, selection, onSelection, open
           {...parts}
           room={room}
           selected={selection.size === 0 ? "none" : selection.size < total ? "some" : "all"}
-          onAll={onAll}
+          onAll={mayChange ? onAll : null}
         />
       )}
     </div>

@@ -3,7 +3,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { LayoutGrid, Rows3, Upload } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
-import { useBackend } from "@/app/backend";
+import { useBackend, useMayChange } from "@/app/backend";
 import { useOffer } from "@/app/shortcuts";
 import { whole } from "@/format/numbers";
 import { Button } from "@/ui/button";
@@ -15,6 +15,7 @@ import { notify } from "@/ui/toasts";
 
 import { BulkBar } from "./bulk-bar";
 import { DropTarget } from "./drop-target";
+import type { Dropped } from "./dropped";
 import { NoDocuments, NothingMatches } from "./empty";
 import { DocumentList } from "./list";
 import { visibleName } from "./name";
@@ -46,7 +47,8 @@ const MOST_SELECTED = 5000;
 export function DocumentsPage() {
   const search = useSearch({ from: "/documents" });
   const navigate = useNavigate({ from: "/documents" });
-  const { addresses, live } = useBackend();
+  const { addresses, access, live } = useBackend();
+  const mayChange = useMayChange();
   const queries = useQueryClient();
   const api = useApi();
   const tags = useTags();
@@ -109,9 +111,9 @@ export function DocumentsPage() {
       setChoosing(true);
       return;
     }
-    uploads.add(addresses.documents, files);
+    uploads.add({ address: addresses.documents, access }, files);
   };
-  const dragged = useDrop(({ files, folders }) => {
+  const onDrop = ({ files, folders }: Dropped) => {
     if (files.length > 0) upload(files);
     for (const folder of folders.slice(0, 1))
       notify({
@@ -119,7 +121,8 @@ export function DocumentsPage() {
         title: `${visibleName(folder)} is a folder`,
         body: "Documents are files: open it and drop what is in it.",
       });
-  });
+  };
+  const dragged = useDrop(mayChange ? onDrop : null);
 
   useOffer([
     {
@@ -129,11 +132,21 @@ export function DocumentsPage() {
       keys: "/",
       run: () => box.current?.focus(),
     },
-    { id: "documents-upload", group: "Documents", label: "Upload documents", keys: "u", run: () => setChoosing(true) },
+    ...(mayChange
+      ? [
+          {
+            id: "documents-upload",
+            group: "Documents",
+            label: "Upload documents",
+            keys: "u",
+            run: () => setChoosing(true),
+          },
+        ]
+      : []),
     {
       id: "documents-leave",
       group: "Documents",
-      label: "Close the document, or select none",
+      label: mayChange ? "Close the document, or select none" : "Close the document",
       keys: "Escape",
       run: () => {
         if (search.doc !== undefined) close();
@@ -157,10 +170,12 @@ export function DocumentsPage() {
                 ? ""
                 : `${whole(total)} ${filtered ? "match" : total === 1 ? "document" : "documents"}`}
             </span>
-            <Button look="primary" onClick={() => setChoosing(true)}>
-              <Upload className="size-4" aria-hidden />
-              Upload
-            </Button>
+            {mayChange ? (
+              <Button look="primary" onClick={() => setChoosing(true)}>
+                <Upload className="size-4" aria-hidden />
+                Upload
+              </Button>
+            ) : null}
           </PageHeader>
           <div className="flex flex-wrap items-center gap-2">
             <SearchBox value={q} onChange={onQuery} input={box} />
@@ -185,14 +200,16 @@ export function DocumentsPage() {
               })
             }
           />
-          <BulkBar
-            selection={selection}
-            total={total}
-            suggestions={names}
-            onAll={() => void selectAll()}
-            onClear={() => setSelection(NOTHING)}
-            onDone={(ids) => setSelection((before) => without(before, ids))}
-          />
+          {mayChange ? (
+            <BulkBar
+              selection={selection}
+              total={total}
+              suggestions={names}
+              onAll={() => void selectAll()}
+              onClear={() => setSelection(NOTHING)}
+              onDone={(ids) => setSelection((before) => without(before, ids))}
+            />
+          ) : null}
           {query.error === null ? null : <ErrorNote error={query.error} onRetry={() => void query.refetch()} />}
         </div>
         {query.data === undefined ? (
@@ -202,7 +219,7 @@ export function DocumentsPage() {
             {filtered ? (
               <NothingMatches onClear={() => set(({ q: _, tags: __, ...rest }) => rest)} />
             ) : (
-              <NoDocuments onUpload={() => setChoosing(true)} />
+              <NoDocuments onUpload={mayChange ? () => setChoosing(true) : null} />
             )}
           </div>
         ) : (
@@ -231,7 +248,7 @@ export function DocumentsPage() {
         </div>
       )}
       {dragged ? <DropTarget /> : null}
-      <UploadDialog open={choosing} onOpenChange={setChoosing} onFiles={upload} suggestions={names} />
+      <UploadDialog open={choosing && mayChange} onOpenChange={setChoosing} onFiles={upload} suggestions={names} />
     </div>
   );
 }

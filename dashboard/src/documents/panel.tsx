@@ -1,8 +1,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
-import { Download, Trash2, X } from "lucide-react";
+import { Trash2, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 
+import { useMayChange } from "@/app/backend";
 import { ScrollRegion } from "@/content/scroll-region";
 import { Button, IconButton } from "@/ui/button";
 import { CopyButton } from "@/ui/copy-button";
@@ -11,6 +12,7 @@ import { ErrorNote } from "@/ui/error-note";
 import { ApiError } from "@/wire/client";
 
 import { DescriptionField } from "./description-field";
+import { DownloadAction } from "./download-action";
 import { Facts } from "./facts";
 import { FileName } from "./file-name";
 import { visibleName } from "./name";
@@ -100,8 +102,9 @@ function Actions({ current, onDeleted }: { current: Versioned; onDeleted: () => 
   const api = useApi();
   const queries = useQueryClient();
   const router = useRouter();
+  const mayChange = useMayChange();
   const [asking, setAsking] = useState(false);
-  const { id, filename, url } = current.document;
+  const { id, filename } = current.document;
   const link = () => {
     const { href } = router.buildLocation({ to: "/documents", search: { doc: id } });
     return new URL(router.history.createHref(href), window.location.href).toString();
@@ -109,15 +112,12 @@ function Actions({ current, onDeleted }: { current: Versioned; onDeleted: () => 
   return (
     <>
       <CopyButton label="Copy a link to this document" text={link} />
-      {/* In a tab of its own, which closes at once: an error in place of the file must not take the page's place. */}
-      <IconButton asChild label="Download" size="small">
-        <a href={url} download={filename} target="_blank" rel="noopener noreferrer">
-          <Download className="size-4" aria-hidden />
-        </a>
-      </IconButton>
-      <IconButton label="Delete" size="small" onClick={() => setAsking(true)}>
-        <Trash2 className="size-4" aria-hidden />
-      </IconButton>
+      <DownloadAction document={current.document} />
+      {mayChange ? (
+        <IconButton label="Delete" size="small" onClick={() => setAsking(true)}>
+          <Trash2 className="size-4" aria-hidden />
+        </IconButton>
+      ) : null}
       <ConfirmDialog
         open={asking}
         onOpenChange={setAsking}

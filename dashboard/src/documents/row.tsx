@@ -24,12 +24,20 @@ export const COLUMNS: Record<Room, string> = {
   narrow: "grid-cols-[2.75rem_minmax(0,1fr)]",
 };
 
+/** For who has nothing to choose documents for. */
+export const COLUMNS_TO_READ: Record<Room, string> = {
+  wide: "pl-4 grid-cols-[minmax(0,1fr)_minmax(0,16rem)_minmax(0,10rem)_5rem_6rem]",
+  medium: "pl-4 grid-cols-[minmax(0,1fr)_minmax(0,11rem)_5rem_6rem]",
+  narrow: "pl-4 grid-cols-[minmax(0,1fr)]",
+};
+
 export type ItemProps = {
   document: DocumentInfo;
   index: number;
   selected: boolean;
   opened: boolean;
-  onToggle: (index: number, range: boolean) => void;
+  /** Chooses it; null where there is nothing to choose it for. */
+  onToggle: ((index: number, range: boolean) => void) | null;
   onFocus: (index: number) => void;
 };
 
@@ -44,13 +52,15 @@ export const Row = memo(function Row({ room, ...item }: ItemProps & { room: Room
       className={cn(
         "relative grid h-full items-center border-b border-line pr-3",
         "has-[a:focus-visible]:outline-2 has-[a:focus-visible]:-outline-offset-2 has-[a:focus-visible]:outline-accent",
-        COLUMNS[room],
+        (item.onToggle === null ? COLUMNS_TO_READ : COLUMNS)[room],
         selected ? "bg-accent-soft" : opened ? "bg-raised" : "bg-surface hover:bg-raised",
       )}
     >
-      <Cell>
-        <SelectBox {...item} />
-      </Cell>
+      {item.onToggle === null ? null : (
+        <Cell>
+          <SelectBox {...item} onToggle={item.onToggle} />
+        </Cell>
+      )}
       <Cell className={room === "narrow" ? "flex flex-col justify-center gap-0.5" : ""}>
         <OpenLink document={document} opened={opened}>
           <KindIcon document={document} />
@@ -93,7 +103,12 @@ function Cell({ className, children }: { className?: string; children: React.Rea
 }
 
 /** Chooses a document; with Shift, all from the one that was chosen before. */
-export function SelectBox({ document, index, selected, onToggle }: ItemProps) {
+export function SelectBox({
+  document,
+  index,
+  selected,
+  onToggle,
+}: ItemProps & { onToggle: NonNullable<ItemProps["onToggle"]> }) {
   return (
     // biome-ignore lint/a11y/noLabelWithoutControl: the checkbox in it is one of ours
     <label className="relative z-10 grid size-9 cursor-pointer place-items-center select-none">

@@ -5,7 +5,7 @@ import { cn } from "@/ui/cn";
 import { Checkbox } from "@/ui/field";
 
 import { Part } from "./part";
-import { COLUMNS, type ItemProps, ROW_HEIGHT, type Room, Row } from "./row";
+import { COLUMNS, COLUMNS_TO_READ, type ItemProps, ROW_HEIGHT, type Room, Row } from "./row";
 
 /** The header's height, which stays in sight; on a phone there is none to be seen. */
 export const headerHeight = (room: Room): number => (room === "narrow" ? 0 : 32);
@@ -19,7 +19,8 @@ type TableViewProps = {
   itemAt: (index: number) => ItemProps | null;
   keyOf: (index: number) => string;
   selected: "none" | "some" | "all";
-  onAll: () => void;
+  /** Chooses all, or none; null where there is nothing to choose them for. */
+  onAll: (() => void) | null;
 };
 
 export function TableView({ total, room, lines, height, itemAt, keyOf, selected, onAll }: TableViewProps) {
@@ -54,21 +55,26 @@ function Header({ room, selected, onAll }: Pick<TableViewProps, "room" | "select
     <Part
       role="row"
       aria-rowindex={1}
-      className={cn("grid h-8 items-center border-b border-line bg-ground pr-3", COLUMNS[room])}
+      className={cn(
+        "grid h-8 items-center border-b border-line bg-ground pr-3",
+        (onAll === null ? COLUMNS_TO_READ : COLUMNS)[room],
+      )}
     >
-      <Part role="columnheader" className="grid w-9 place-items-center">
-        <span className="sr-only">Selected</span>
-        {room === "narrow" ? null : (
-          <Checkbox
-            ref={(box) => {
-              if (box !== null) box.indeterminate = selected === "some";
-            }}
-            checked={selected === "all"}
-            onChange={onAll}
-            aria-label="Select all documents"
-          />
-        )}
-      </Part>
+      {onAll === null ? null : (
+        <Part role="columnheader" className="grid w-9 place-items-center">
+          <span className="sr-only">Selected</span>
+          {room === "narrow" ? null : (
+            <Checkbox
+              ref={(box) => {
+                if (box !== null) box.indeterminate = selected === "some";
+              }}
+              checked={selected === "all"}
+              onChange={onAll}
+              aria-label="Select all documents"
+            />
+          )}
+        </Part>
+      )}
       <Part role="columnheader" className={heading}>
         Name
       </Part>

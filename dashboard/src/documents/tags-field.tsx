@@ -1,5 +1,6 @@
 import { Pencil } from "lucide-react";
 
+import { useMayChange } from "@/app/backend";
 import { Badge } from "@/ui/badge";
 import { Button, IconButton } from "@/ui/button";
 import { ErrorNote } from "@/ui/error-note";
@@ -22,21 +23,22 @@ const changeOf = (tags: readonly string[]) => ({ tags });
 
 /** A document's tags, edited where they stand. Whether they are tags is for the server to say. */
 export function TagsField({ current, suggestions }: { current: Versioned; suggestions: readonly string[] }) {
+  const mayChange = useMayChange();
   const edit = useEdit({ current, drafts, read: tagsOf, changeOf });
   const button = useReturnFocus(edit.draft !== null);
   const { tags } = current.document;
-  if (edit.draft === null) {
+  if (edit.draft === null || !mayChange) {
     return (
       <section className="flex flex-col gap-1">
         <div className="flex min-h-7 items-center gap-1">
           <h3 className="text-xs font-medium text-muted">Tags</h3>
-          {tags.length === 0 ? null : (
+          {tags.length === 0 || !mayChange ? null : (
             <IconButton label="Edit the tags" size="small" ref={button} onClick={edit.begin}>
               <Pencil className="size-3.5" aria-hidden />
             </IconButton>
           )}
         </div>
-        {tags.length === 0 ? (
+        {tags.length === 0 && mayChange ? (
           <Button ref={button} size="small" className="self-start" onClick={edit.begin}>
             Add tags
           </Button>

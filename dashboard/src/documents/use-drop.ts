@@ -2,8 +2,12 @@ import { useEffect, useRef, useState } from "react";
 
 import { carriesFiles, type Dropped, filesOf } from "./dropped";
 
-/** Takes files that are dropped anywhere in the window. Returns whether some are being dragged over it. */
-export function useDrop(onDrop: (dropped: Dropped) => void): boolean {
+/**
+ * Takes files that are dropped anywhere in the window. Returns whether some are being dragged over it.
+ *
+ * @param onDrop null: they are not taken, and do not take the page's place either.
+ */
+export function useDrop(onDrop: ((dropped: Dropped) => void) | null): boolean {
   const [over, setOver] = useState(false);
   const latest = useRef(onDrop);
   latest.current = onDrop;
@@ -25,13 +29,13 @@ export function useDrop(onDrop: (dropped: Dropped) => void): boolean {
       if (event.dataTransfer === null || !carriesFiles(event.dataTransfer)) return;
       // Else the browser would open the file in the place of the page.
       event.preventDefault();
-      event.dataTransfer.dropEffect = "copy";
+      event.dataTransfer.dropEffect = latest.current === null ? "none" : "copy";
     };
     const drop = (event: DragEvent) => {
       if (event.dataTransfer === null || !carriesFiles(event.dataTransfer)) return;
       event.preventDefault();
       end();
-      latest.current(filesOf(event.dataTransfer));
+      latest.current?.(filesOf(event.dataTransfer));
     };
     const end = () => {
       depth = 0;
@@ -48,5 +52,5 @@ export function useDrop(onDrop: (dropped: Dropped) => void): boolean {
       window.removeEventListener("drop", drop);
     };
   }, []);
-  return over;
+  return over && onDrop !== null;
 }

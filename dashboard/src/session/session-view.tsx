@@ -2,7 +2,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { createStore } from "zustand/vanilla";
 
-import { useBackend } from "@/app/backend";
+import { useBackend, useMayChange } from "@/app/backend";
 import { useOffer } from "@/app/shortcuts";
 import { pressStop } from "@/stop/stop-button";
 import { ErrorNote } from "@/ui/error-note";
@@ -26,6 +26,7 @@ const ROUTE = "/sessions/$sessionId";
 export function SessionView({ session, gone }: { session: Session; gone: boolean }) {
   const sessionId = session.session_id;
   const backend = useBackend();
+  const mayChange = useMayChange();
   const search = useSearch({ from: ROUTE });
   const navigate = useNavigate({ from: ROUTE });
   const [history, state] = useHistory(sessionId, search.event ?? null);
@@ -103,13 +104,17 @@ export function SessionView({ session, gone }: { session: Session; gone: boolean
     },
     { id: "next-error", group: "Session", label: "Next error", keys: "e", run: () => step(failures, 1, true) },
     { id: "error-before", group: "Session", label: "Error before", keys: "E", run: () => step(failures, -1, true) },
-    {
-      id: "stop",
-      group: "Session",
-      label: "Stop, by two presses",
-      keys: "s",
-      run: () => pressStop(backend, sessionId),
-    },
+    ...(mayChange
+      ? [
+          {
+            id: "stop",
+            group: "Session",
+            label: "Stop, by two presses",
+            keys: "s",
+            run: () => pressStop(backend, sessionId),
+          },
+        ]
+      : []),
     {
       id: "back",
       group: "Session",

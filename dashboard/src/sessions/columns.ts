@@ -33,9 +33,16 @@ const COLUMNS: readonly Column[] = [
 /** Below this many px, a row is a card of two lines. */
 export const CARDS_BELOW = 600;
 
-/** The columns that there is room for. Under headings by project, the project needs none of its own. */
-export function columnsFor(width: number, grouped: boolean): readonly Column[] {
-  const columns = COLUMNS.filter(({ key }) => !(grouped && key === "project"));
+/** Columns that are there to change something. */
+const CHANGING: ReadonlySet<ColumnKey> = new Set(["select", "stop"]);
+
+/**
+ * The columns that there is room for. Under headings by project, the project needs none of its own.
+ *
+ * @param mayChange whether those that change something are wanted.
+ */
+export function columnsFor(width: number, grouped: boolean, mayChange: boolean): readonly Column[] {
+  const columns = COLUMNS.filter(({ key }) => !(grouped && key === "project") && (mayChange || !CHANGING.has(key)));
   const needed = () => columns.reduce((sum, column) => sum + column.width, 0);
   while (needed() > width) {
     const last = columns.reduce((most, column) => ((column.spare ?? 0) > (most.spare ?? 0) ? column : most));

@@ -1,5 +1,7 @@
 import { Activity } from "lucide-react";
 
+import { identityOf } from "@/access/access";
+import { useAccess } from "@/app/backend";
 import { Empty } from "@/ui/empty";
 
 import { Snippet } from "./resume-dialog";
@@ -21,9 +23,12 @@ except SessionStopped as stopped:
     print(stopped)`;
 
 const CLAUDE_CODE = ".venv/bin/agent-bridge install claude-code\nclaude";
+const WITH_TOKEN =
+  "export AGENT_ORCHESTRATOR_TOKEN=…   # with the role agent\n.venv/bin/agent-bridge install claude-code --token\nclaude";
 
 /** What is shown before there is any session: how to get one. */
 export function FirstSteps() {
+  const needed = useAccess((state) => identityOf(state)?.authentication === "token");
   return (
     <Empty icon={<Activity aria-hidden />} title="No agent has reported yet">
       <p>A session appears here by itself, with the first thing that an agent reports.</p>
@@ -31,7 +36,7 @@ export function FirstSteps() {
         <section>
           <h3 className="font-medium text-ink">Claude Code, seen and stopped</h3>
           <p className="mb-2">Adds hooks to its settings. Run it in the folder where the server was started.</p>
-          <Snippet text={CLAUDE_CODE} label="Copy the commands" />
+          <Snippet text={needed ? WITH_TOKEN : CLAUDE_CODE} label="Copy the commands" />
         </section>
         <section>
           <h3 className="font-medium text-ink">An agent in Python</h3>

@@ -2,8 +2,8 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { SearchX } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
-import { useBackend, useLive } from "@/app/backend";
-import { useOffer } from "@/app/shortcuts";
+import { useBackend, useLive, useMayChange } from "@/app/backend";
+import { type Command, useOffer } from "@/app/shortcuts";
 import type { LiveState } from "@/live/state";
 import { announce } from "@/stop/announce";
 import { pressStop } from "@/stop/stop-button";
@@ -36,6 +36,7 @@ const sessionsOf = (state: LiveState) => state.sessions;
 /** All sessions, live. */
 export function SessionsPage() {
   const backend = useBackend();
+  const mayChange = useMayChange();
   const search = useSearch({ from: "/sessions" });
   const navigate = useNavigate({ from: "/sessions" });
   const known = useLive((state) => state.generation > 0);
@@ -57,7 +58,8 @@ export function SessionsPage() {
     () => items.flatMap((item) => (item.kind === "session" ? [item.session.session_id] : [])),
     [items],
   );
-  const chosen = useMemo(() => selectedAmong(selected, ids), [selected, ids]);
+  // What is selected can only be stopped or deleted.
+  const chosen = useMemo(() => selectedAmong(mayChange ? selected : NONE, ids), [mayChange, selected, ids]);
   useStopOutcomes(backend);
   useCountAnnounced(search, matching.length);
 
@@ -97,11 +99,7 @@ export function SessionsPage() {
   };
 
   const current = cursor !== null && sessions.has(cursor) ? cursor : null;
-  useOffer([
-    { id: "search", group: "Sessions", label: "Search", keys: "/", run: () => searchBox.current?.focus() },
-    { id: "next", group: "Sessions", label: "Next session", keys: "j", run: () => table.current?.move(1) },
-    { id: "previous", group: "Sessions", label: "Previous session", keys: "k", run: () => table.current?.move(-1) },
-    { id: "open", group: "Sessions", label: "Open the session (or Enter)", keys: "o", run: () => open(current) },
+  const changing: Command[] = [
     {
       id: "select",
       group: "Sessions",
@@ -116,6 +114,13 @@ export function SessionsPage() {
       keys: "s",
       run: () => current !== null && pressStop(backend, current),
     },
+  ];
+  useOffer([
+    { id: "search", group: "Sessions", label: "Search", keys: "/", run: () => searchBox.current?.focus() },
+    { id: "next", group: "Sessions", label: "Next session", keys: "j", run: () => table.current?.move(1) },
+    { id: "previous", group: "Sessions", label: "Previous session", keys: "k", run: () => table.current?.move(-1) },
+    { id: "open", group: "Sessions", label: "Open the session (or Enter)", keys: "o", run: () => open(current) },
+    ...(mayChange ? changing : []),
     {
       id: "group",
       group: "Sessions",
@@ -129,9 +134,7 @@ export function SessionsPage() {
   return (
     <div className="flex h-full flex-col">
       <div className="flex shrink-0 flex-col gap-3 px-3 pt-3 pb-2 md:px-4 md:pt-4">
-        <PageHeader title="Sessions">
-          <StopMenu sessions={sessions} onStop={stop} />
-        </PageHeader>
+        <PageHeader title="Sessions">{mayChange ? <StopMenu sessions={sessions} onStop={stop} /> : null}</PageHeader>
         {none ? null : <Toolbar search={search} listing={listing} onChange={change} searchBox={searchBox} />}
         {chosen.length > 0 ? (
           <SelectionBar

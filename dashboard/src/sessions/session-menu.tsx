@@ -1,7 +1,7 @@
 import { Copy, MoreHorizontal, Pencil, RotateCcw, Trash2 } from "lucide-react";
 import { useState } from "react";
 
-import { useBackend } from "@/app/backend";
+import { useBackend, useMayChange } from "@/app/backend";
 import { IconButton } from "@/ui/button";
 import { ConfirmDialog } from "@/ui/dialog";
 import { Menu, MenuItem, MenuSeparator } from "@/ui/menu";
@@ -30,6 +30,7 @@ type ButtonProps = { session: Session; size?: "small" | "normal"; onChoose: (cho
 
 /** The menu alone, for a list whose rows may go while a dialog is open. */
 export function SessionMenuButton({ session, size = "normal", onChoose }: ButtonProps) {
+  const mayChange = useMayChange();
   // After the menu has given the focus back, so that the dialog returns it to the button, too.
   const choose = (chosen: Chosen) => () => setTimeout(() => onChoose(chosen));
   return (
@@ -40,10 +41,12 @@ export function SessionMenuButton({ session, size = "normal", onChoose }: Button
         </IconButton>
       }
     >
-      <MenuItem onSelect={choose("rename")}>
-        <Pencil className="size-4" aria-hidden />
-        Rename …
-      </MenuItem>
+      {mayChange ? (
+        <MenuItem onSelect={choose("rename")}>
+          <Pencil className="size-4" aria-hidden />
+          Rename …
+        </MenuItem>
+      ) : null}
       <MenuItem onSelect={choose("resume")}>
         <RotateCcw className="size-4" aria-hidden />
         Resume …
@@ -52,11 +55,15 @@ export function SessionMenuButton({ session, size = "normal", onChoose }: Button
         <Copy className="size-4" aria-hidden />
         Copy id
       </MenuItem>
-      <MenuSeparator />
-      <MenuItem danger onSelect={choose("delete")}>
-        <Trash2 className="size-4" aria-hidden />
-        Delete …
-      </MenuItem>
+      {mayChange ? (
+        <>
+          <MenuSeparator />
+          <MenuItem danger onSelect={choose("delete")}>
+            <Trash2 className="size-4" aria-hidden />
+            Delete …
+          </MenuItem>
+        </>
+      ) : null}
     </Menu>
   );
 }

@@ -1,6 +1,6 @@
 import { type MouseEvent, memo } from "react";
 
-import { useLive } from "@/app/backend";
+import { useLive, useMayChange } from "@/app/backend";
 import { dollars } from "@/format/numbers";
 import { StopButton } from "@/stop/stop-button";
 import { cn } from "@/ui/cn";
@@ -80,13 +80,16 @@ export const SessionRow = memo(function SessionRow(props: Props) {
 });
 
 function Card({ session, selected, actions }: { session: Session; selected: boolean; actions: RowActions }) {
+  const mayChange = useMayChange();
   const about = [session.agent_name, session.project_dir && folderOf(session.project_dir)].filter(Boolean).join(" · ");
   return (
     <>
-      <td>
-        <SelectBox session={session} selected={selected} actions={actions} />
-      </td>
-      <td className="flex min-w-0 flex-1 flex-col gap-1">
+      {mayChange ? (
+        <td>
+          <SelectBox session={session} selected={selected} actions={actions} />
+        </td>
+      ) : null}
+      <td className={cn("flex min-w-0 flex-1 flex-col gap-1", !mayChange && "pl-2")}>
         <NameLink session={session} actions={actions} />
         <div className="flex min-w-0 items-center gap-2 text-xs text-muted tabular-nums">
           <StatusBadge session={session} />

@@ -11,6 +11,8 @@ import {
   useState,
 } from "react";
 
+import { useMayChange } from "@/app/backend";
+
 import { CARDS_BELOW, columnsFor, templateOf } from "./columns";
 import { GroupRow } from "./group-row";
 import { HEADINGS, Headings } from "./headings";
@@ -22,7 +24,7 @@ import { type RowActions, SessionRow } from "./session-row";
 const ROW = 44;
 const CARD = 64;
 const GROUP = 40;
-const CARD_CELLS = 3;
+const CARD_CELLS = { changing: 3, reading: 2 };
 
 export type TableHandle = {
   /** Moves the focus by so many rows from the row that has it, or had it last. */
@@ -50,7 +52,11 @@ export function SessionTable(props: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const width = useWidth(scroller);
   const grouped = search.group !== undefined;
-  const columns = useMemo(() => (width < CARDS_BELOW ? null : columnsFor(width, grouped)), [width, grouped]);
+  const mayChange = useMayChange();
+  const columns = useMemo(
+    () => (width < CARDS_BELOW ? null : columnsFor(width, grouped, mayChange)),
+    [width, grouped, mayChange],
+  );
   const template = useMemo(() => (columns ? templateOf(columns) : ""), [columns]);
   const at = useMemo(() => items.findIndex((item) => item.key === cursor), [items, cursor]);
 
@@ -111,7 +117,7 @@ export function SessionTable(props: Props) {
             const place = { index, top: start, height: size };
             if (item.kind === "group") {
               const { project, count, running, collapsed } = item;
-              const span = columns?.length ?? CARD_CELLS;
+              const span = columns?.length ?? CARD_CELLS[mayChange ? "changing" : "reading"];
               return <GroupRow key={key} {...{ project, count, running, collapsed, onFold, span, ...place }} />;
             }
             return (

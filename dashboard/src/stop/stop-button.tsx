@@ -1,6 +1,6 @@
 import { Check, CircleStop, LoaderCircle } from "lucide-react";
 
-import { type Backend, useBackend } from "@/app/backend";
+import { type Backend, useBackend, useMayChange } from "@/app/backend";
 import { useNow } from "@/format/use-now";
 import { Button } from "@/ui/button";
 import { cn } from "@/ui/cn";
@@ -14,13 +14,15 @@ type Label = (typeof LABELS)[number];
 
 /**
  * Stops a session by two presses. Shows nothing for a session that is over, except where this page has asked: then it
- * stays, so that the focus does too.
+ * stays, so that the focus does too. Nothing, either, for who may not stop it.
  */
 export function StopButton({ session, size = "normal" }: { session: Session; size?: "small" | "normal" }) {
   const backend = useBackend();
   const ask = useAsk(session.session_id);
+  const mayChange = useMayChange();
   const now = useNow();
   const open = canBeStopped(session);
+  if (!mayChange) return null;
   if (!open && (ask === null || !isOf(ask, session))) return null;
 
   const { step } = stopStep(session, ask, now);

@@ -11,7 +11,8 @@ export function messageOf(error: unknown): string {
 
 /** An error where it happened, with a way to try again where that may help. */
 export function ErrorNote({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
-  const status = error instanceof ApiError && error.status > 0 ? ` (${error.status})` : "";
+  // That something is not allowed is all that 403 says.
+  const status = error instanceof ApiError && error.status > 0 && error.status !== 403 ? ` (${error.status})` : "";
   return (
     <div role="alert" className="flex items-start gap-2 rounded-md bg-bad-soft px-3 py-2 text-sm text-bad">
       <TriangleAlert className="mt-0.5 size-4 shrink-0" aria-hidden />

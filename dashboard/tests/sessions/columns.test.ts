@@ -2,7 +2,8 @@ import { expect, it } from "vitest";
 
 import { columnsFor, templateOf } from "@/sessions/columns";
 
-const keys = (width: number, grouped = false) => columnsFor(width, grouped).map(({ key }) => key);
+const keys = (width: number, grouped = false, mayChange = true) =>
+  columnsFor(width, grouped, mayChange).map(({ key }) => key);
 
 it("shows all columns where there is room", () => {
   expect(keys(1400)).toHaveLength(13);
@@ -10,7 +11,7 @@ it("shows all columns where there is room", () => {
 
 it("never needs more room than there is, down to where rows become cards", () => {
   for (let width = 600; width < 1400; width += 1) {
-    const needed = columnsFor(width, false).reduce((sum, column) => sum + column.width, 0);
+    const needed = columnsFor(width, false, true).reduce((sum, column) => sum + column.width, 0);
     expect(needed).toBeLessThanOrEqual(width);
   }
 });
@@ -25,6 +26,11 @@ it("has no column for what the headings say", () => {
   expect(keys(1400, true)).not.toContain("project");
 });
 
+it("has no column for changes to who may not make them", () => {
+  expect(keys(1400, false, false)).not.toContain("stop");
+  expect(keys(0, false, false)).toEqual(["name", "status", "more"]);
+});
+
 it("gives what is left to the columns that grow", () => {
-  expect(templateOf(columnsFor(600, false))).toMatch(/^40px minmax\(\d+px, 4fr\) /);
+  expect(templateOf(columnsFor(600, false, true))).toMatch(/^40px minmax\(\d+px, 4fr\) /);
 });

@@ -50,6 +50,16 @@ afterEach(() => {
 });
 
 describe("StopButton", () => {
+  it("is not there for who may not stop", () => {
+    const { backend } = fakeBackend([session()], "viewer");
+    render(
+      <BackendProvider backend={backend}>
+        <StopButton session={session()} />
+      </BackendProvider>,
+    );
+    expect(screen.queryByRole("button")).toBeNull();
+  });
+
   it("asks the server with the second press, not with the first", async () => {
     const { requests } = show();
     fireEvent.click(button());
