@@ -34,8 +34,13 @@ class System:
 
 
 @contextmanager
-def running(redis: RedisServer, namespace: str, folder: Path) -> Iterator[System]:
-    """The system on a namespace of its own."""
+def running(
+    redis: RedisServer, namespace: str, folder: Path, tokens_file: Path | None = None, token: str = ""
+) -> Iterator[System]:
+    """The system on a namespace of its own.
+
+    tokens_file: of the tokens that it asks for. token: the one that the clients send.
+    """
     assert is_built(), "the dashboard has not been built: make dashboard"
     documents_port = free_port()
     environment = {
@@ -45,6 +50,9 @@ def running(redis: RedisServer, namespace: str, folder: Path) -> Iterator[System
         "AGENT_ORCHESTRATOR_STOP_WAIT_SECONDS": str(STOP_WAIT_SECONDS),
         "DOCUMENT_SERVER_PUBLIC_URL": f"http://127.0.0.1:{documents_port}",
     }
+    if tokens_file is not None:
+        environment["AGENT_ORCHESTRATOR_TOKENS_FILE"] = str(tokens_file)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     with (
         Server("coordinator", redis.url, folder, environment) as a,
         Server("coordinator", redis.url, folder, environment) as b,
@@ -53,7 +61,7 @@ def running(redis: RedisServer, namespace: str, folder: Path) -> Iterator[System
         with (
             Server("documents", redis.url, folder, environment | pages, port=documents_port) as documents,
             worker(redis.url, folder, environment) as jobs,
-            httpx.Client(base_url=a.url, timeout=30) as http,
-            httpx.Client(base_url=documents.url, timeout=30) as files,
+            httpx.Client(base_url=a.url, headers=headers, timeout=30) as http,
+            httpx.Client(base_url=documents.url, headers=headers, timeout=30) as files,
         ):
             yield System(redis, folder, environment, (a, b), documents, jobs, http, files)

@@ -162,3 +162,18 @@ def test_a_file_name_that_would_run_a_script_or_turn_the_text_around_is_shown_as
     link.click()
     expect(visitor.get_by_role("complementary", name="Document")).to_contain_text("⟨U+202E⟩")
     assert visitor.evaluate("window.ran") is None
+
+
+def test_where_no_token_is_asked_for_a_download_is_a_link_to_the_server(
+    pages: tuple[Page, Page], system: System
+) -> None:
+    name = f"l-{uuid.uuid4().hex[:8]}.txt"
+    page, _ = pages
+    upload(page, file(name, "as it is"))
+    document = stored(system, name)
+    page.goto(f"{page.url.split('#')[0]}#/documents?doc={document['id']}")
+    link = page.get_by_role("complementary", name="Document").get_by_role("link", name="Download")
+    expect(link).to_have_attribute("href", str(document["url"]))
+    with page.context.expect_event("download") as downloading:
+        link.click()
+    assert downloading.value.path().read_text() == "as it is"
