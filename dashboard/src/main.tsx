@@ -37,6 +37,8 @@ const backend: Backend = {
 const queries = createQueries();
 followMessages(queries, backend.live);
 backend.live.connect();
+// What the page is made of comes while the server is asked who may see it.
+void router.load();
 access.store.subscribe((now, before) => {
   if (now.phase !== "in" || before.phase !== "out") return;
   backend.live.connect();

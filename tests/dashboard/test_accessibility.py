@@ -81,6 +81,7 @@ def test_dialogs_and_menus_have_no_barriers(page: Page) -> None:
 
 
 def test_the_keyboard_finds_opens_and_leaves_a_session(page: Page) -> None:
+    expect(page.get_by_label("Search sessions")).to_be_visible()
     page.keyboard.press("/")
     expect(page.get_by_label("Search sessions")).to_be_focused()
     page.keyboard.type("rounding")

@@ -6,7 +6,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, Route, expect
 
@@ -19,6 +21,8 @@ from tests.dashboard.system import System, running
 from tests.dashboard.test_documents import file, upload
 from tests.processes import DEADLINE_SECONDS, RedisServer, wait_until
 
+Control = Literal["button", "link", "menuitem", "checkbox", "switch"]
+CONTROLS: tuple[Control, ...] = get_args(Control)
 NOT_HERE = "aot_nobody-has-this-one"
 # One pixel.
 PICTURE = base64.b64decode(
@@ -104,9 +108,12 @@ def signed_in(visit: Callable[[str], Page], path: str, token: str) -> Page:
 def wait_for_token(guarded: Guarded, token: str, status: int) -> None:
     """Until each replica knows of the token's making or end."""
     headers = {"Authorization": f"Bearer {token}"}
-    for replica in guarded.system.replicas:
-        url = f"{replica.url}/whoami"
-        wait_until(lambda url=url: guarded.system.http.get(url, headers=headers).status_code == status, f"{status}")  # type: ignore[misc]
+
+    def known() -> bool:
+        answers = [httpx.get(f"{replica.url}/whoami", headers=headers) for replica in guarded.system.replicas]
+        return all(answer.status_code == status for answer in answers)
+
+    wait_until(known, f"each replica to answer {status}")
 
 
 @pytest.fixture
@@ -197,8 +204,8 @@ def test_a_viewer_reads_everything_and_finds_no_way_to_change_it(
     def absent(*names: str) -> None:
         for wanted in names:
             pattern = re.compile(wanted, re.IGNORECASE)
-            for role in ("button", "link", "menuitem", "checkbox", "switch"):
-                expect(page.get_by_role(role, name=pattern)).to_have_count(0)  # type: ignore[arg-type]
+            for role in CONTROLS:
+                expect(page.get_by_role(role, name=pattern)).to_have_count(0)
 
     def go(path: str) -> None:
         page.goto(f"{guarded.system.replicas[0].url}/#{path}")
