@@ -68,7 +68,14 @@ def guard(
         allow_origins=origins,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["ETag", "Content-Disposition", "X-Total-Count", "Retry-After", "WWW-Authenticate", "X-Request-ID"],
+        expose_headers=[
+            "ETag",
+            "Content-Disposition",
+            "X-Total-Count",
+            "Retry-After",
+            "WWW-Authenticate",
+            "X-Request-ID",
+        ],
     )
     inner: ASGIApp = with_cors(app)
     if shortcuts is not None:

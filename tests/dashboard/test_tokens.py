@@ -19,7 +19,7 @@ from tests.dashboard.screenshots import SIZES, THEMES, context_of
 from tests.dashboard.stories import Reporter, text
 from tests.dashboard.system import System, running
 from tests.dashboard.test_documents import file, upload
-from tests.processes import DEADLINE_SECONDS, RedisServer, wait_until
+from tests.processes import DEADLINE_SECONDS, RedisServer, free_port, wait_until
 
 Control = Literal["button", "link", "menuitem", "checkbox", "switch"]
 CONTROLS: tuple[Control, ...] = get_args(Control)
@@ -176,6 +176,26 @@ def test_what_is_reported_to_one_replica_arrives_at_the_other_through_a_ticket(
     session.report(text("assistant", "hot off the wire"))
     expect(page.get_by_text("hot off the wire").first).to_be_visible()
     assert [url for url in sockets if "ticket=" not in url] == []
+
+
+def test_a_replica_that_comes_back_is_connected_to_with_another_ticket(
+    context: BrowserContext, guarded: Guarded, session: Reporter, session_id: str
+) -> None:
+    context.set_default_timeout(DEADLINE_SECONDS * 1000)
+    page = context.new_page()
+    with guarded.system.coordinator(free_port()) as replica:
+        page.goto(f"{replica.url}/#/sessions/{session_id}")
+        sign_in(page, guarded.tokens[Role.VIEWER])
+        expect_live(page)
+        expect(page.get_by_text(f"the first words of {session_id}").first).to_be_visible()
+        replica.kill()
+        expect(page.locator('[data-connection="waiting"]').first).to_be_attached()
+        session.report(text("assistant", "said meanwhile"))
+        with guarded.system.coordinator(replica.port):
+            expect_live(page)
+            session.report(text("assistant", "said afterwards"))
+            for words in ("said meanwhile", "said afterwards"):
+                expect(page.get_by_role("article").filter(has_text=words)).to_have_count(1)
 
 
 def commands_of(page: Page) -> str:

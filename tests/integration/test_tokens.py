@@ -195,6 +195,8 @@ async def test_a_page_reads_its_refusal_and_may_send_its_token(guarded: Guarded,
         assert preflight.headers["access-control-allow-headers"] == "authorization"
         refused = await client.get(url + path, headers={"Origin": PAGE})
         assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, PAGE)
+        # By which a page tells a role that is not enough from other refusals.
+        assert "WWW-Authenticate" in refused.headers["access-control-expose-headers"]
         welcome = await client.get(url + path, headers={"Origin": PAGE} | guarded.headers(Role.VIEWER))
         assert welcome.status_code == 200
         foreign = await client.get(url + path, headers={"Origin": "http://evil.example"})

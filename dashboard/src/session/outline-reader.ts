@@ -56,6 +56,14 @@ export class OutlineReader {
     this.#telling = null;
   }
 
+  /** Tries again what failed. */
+  async retry(): Promise<void> {
+    if (this.store.getState().complete) return this.#readNewer();
+    // What failed may have been the newest.
+    this.#gap = true;
+    await this.#readAll();
+  }
+
   #take(batch: readonly BrowserMessage[]): void {
     let came: OutlineEvent[] = [];
     for (const message of batch) {

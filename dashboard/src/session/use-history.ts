@@ -4,6 +4,7 @@ import { useStore } from "zustand";
 import { useBackend } from "@/app/backend";
 
 import { History, type HistoryState } from "./history";
+import { useRetryWhenBack } from "./use-retry-when-back";
 
 /** A session's history, opened at its newest end or around an event, for as long as the component is shown. */
 export function useHistory(sessionId: string, around: number | null): [History, HistoryState] {
@@ -14,5 +15,7 @@ export function useHistory(sessionId: string, around: number | null): [History, 
     history.open(first);
     return () => history.close();
   }, [history, first]);
-  return [history, useStore(history.store)];
+  const state = useStore(history.store);
+  useRetryWhenBack(state.error, () => void history.retry());
+  return [history, state];
 }

@@ -5,6 +5,7 @@ import { useBackend } from "@/app/backend";
 
 import { Finder, type FinderState } from "./finder";
 import { OutlineReader, type OutlineState } from "./outline-reader";
+import { useRetryWhenBack } from "./use-retry-when-back";
 
 /** The whole history in short, for as long as the component is shown. */
 export function useOutline(sessionId: string): OutlineState {
@@ -14,7 +15,9 @@ export function useOutline(sessionId: string): OutlineState {
     reader.open();
     return () => reader.close();
   }, [reader]);
-  return useStore(reader.store);
+  const state = useStore(reader.store);
+  useRetryWhenBack(state.error, () => void reader.retry());
+  return state;
 }
 
 /** What of the whole history says something. */
@@ -26,5 +29,7 @@ export function useFinder(sessionId: string, q: string): FinderState {
     return () => finder.close();
   }, [finder]);
   useEffect(() => void finder.find(q), [finder, q]);
-  return useStore(finder.store);
+  const state = useStore(finder.store);
+  useRetryWhenBack(state.error, () => void finder.find(q));
+  return state;
 }

@@ -42,6 +42,29 @@ describe("the outline of a session", () => {
     reader.close();
   });
 
+  it("lacks nothing when it tries again what failed, whichever part it was", async () => {
+    const server = new FakeHistory(1, 2);
+    server.failNext(503);
+    const reader = open(server);
+    server.tell(3);
+    await server.settle();
+    void reader.retry();
+    await server.settle();
+    expect(ids(reader)).toEqual([1, 2, 3]);
+    server.happen(4);
+    server.failNext(503);
+    server.startOver();
+    server.tell(5);
+    await server.settle();
+    expect(ids(reader)).toEqual([1, 2, 3]);
+    void reader.retry();
+    server.tell(6);
+    await server.settle();
+    expect(ids(reader)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(reader.store.getState().error).toBeNull();
+    reader.close();
+  });
+
   it("goes on where it failed, when the flow starts over", async () => {
     const server = new FakeHistory(1, 2);
     server.failNext(503);
