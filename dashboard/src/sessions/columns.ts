@@ -33,6 +33,9 @@ const COLUMNS: readonly Column[] = [
 /** Below this many px, a row is a card of two lines. */
 export const CARDS_BELOW = 600;
 
+/** What stands before the first column where there is nothing to select, in px; as the class `pl-2.5`. */
+const EDGE = 10;
+
 /** Columns that are there to change something. */
 const CHANGING: ReadonlySet<ColumnKey> = new Set(["select", "stop"]);
 
@@ -43,7 +46,7 @@ const CHANGING: ReadonlySet<ColumnKey> = new Set(["select", "stop"]);
  */
 export function columnsFor(width: number, grouped: boolean, mayChange: boolean): readonly Column[] {
   const columns = COLUMNS.filter(({ key }) => !(grouped && key === "project") && (mayChange || !CHANGING.has(key)));
-  const needed = () => columns.reduce((sum, column) => sum + column.width, 0);
+  const needed = () => columns.reduce((sum, column) => sum + column.width, mayChange ? 0 : EDGE);
   while (needed() > width) {
     const last = columns.reduce((most, column) => ((column.spare ?? 0) > (most.spare ?? 0) ? column : most));
     if (last.spare === undefined) break;
@@ -51,6 +54,9 @@ export function columnsFor(width: number, grouped: boolean, mayChange: boolean):
   }
   return columns;
 }
+
+/** The class of a row of these columns, so that its first is not at the very edge. */
+export const edgeOf = (columns: readonly Column[]): string => (columns[0]?.key === "select" ? "" : "pl-2.5");
 
 /** The columns as `grid-template-columns`. */
 export const templateOf = (columns: readonly Column[]): string =>

@@ -4,7 +4,7 @@ import { useEffect, useId, useRef } from "react";
 import { cn } from "@/ui/cn";
 import { Checkbox } from "@/ui/field";
 
-import type { Column } from "./columns";
+import { type Column, edgeOf } from "./columns";
 import { DEFAULT_SORT, directionOf, type SessionsSearch, type SortKey } from "./search";
 
 /** How high the headings are, in px. */
@@ -29,7 +29,7 @@ export function Headings({ columns, template, search, selection, onSort, onSelec
     <thead className="sticky top-0 z-10 block border-b border-line bg-ground">
       <tr
         aria-rowindex={1}
-        className="grid items-center"
+        className={cn("grid items-center", edgeOf(columns))}
         style={{ gridTemplateColumns: template, height: HEADINGS - 1 }}
       >
         {columns.map(({ key, label, figures }) => {

@@ -7,7 +7,7 @@ import { cn } from "@/ui/cn";
 import type { Session } from "@/wire/types";
 
 import { Ago, CellContent, NameLink, RunLength, SelectBox } from "./cells";
-import type { Column } from "./columns";
+import { type Column, edgeOf } from "./columns";
 import { eventsIn, folderOf } from "./facts";
 import { PresenceDot } from "./presence-dot";
 import { type Chosen, SessionMenuButton } from "./session-menu";
@@ -56,7 +56,7 @@ export const SessionRow = memo(function SessionRow(props: Props) {
         "absolute inset-x-0 top-0 cursor-pointer border-b border-line",
         "has-[a:focus-visible]:outline-2 has-[a:focus-visible]:-outline-offset-2 has-[a:focus-visible]:outline-accent",
         selected ? "bg-accent-soft" : current ? "bg-raised" : "hover:bg-raised",
-        columns ? "grid items-center" : "flex items-center gap-1 py-1 pr-2 pl-1",
+        columns ? `grid items-center ${edgeOf(columns)}` : "flex items-center gap-1 py-1 pr-2 pl-1",
       )}
     >
       {columns ? (

@@ -16,6 +16,13 @@ it("never needs more room than there is, down to where rows become cards", () =>
   }
 });
 
+it("never needs more room than there is for who may change nothing, either", () => {
+  for (let width = 600; width < 1400; width += 1) {
+    const needed = columnsFor(width, false, false).reduce((sum, column) => sum + column.width, 10);
+    expect(needed).toBeLessThanOrEqual(width);
+  }
+});
+
 it("gives up figures before the presence, and never the name, the status and Stop", () => {
   expect(keys(900)).not.toContain("tokens");
   expect(keys(900)).toContain("presence");
