@@ -23,6 +23,7 @@ from agent_bus.connection import TIMEOUT_SECONDS, connect
 from agent_bus.event_records import EventRecord
 from agent_bus.events import Events, Producer
 from agent_bus.keys import Keys
+from agent_bus.refusals import explain_refusal
 from agent_bus.sessions import Sessions
 from agent_bus.tasks import end, run_together
 
@@ -122,6 +123,7 @@ class Attachment:
 
     async def _stay_attached(self) -> None:
         failures = 0
+        told: str | None = None
         while True:
             try:
                 await self._attend()
@@ -129,8 +131,13 @@ class Attachment:
                 self._on_tried(False)
                 failures = 1 if self._attended else failures + 1
                 self._attended = False
-                if failures == 1:
+                refusal = explain_refusal(error, self._settings.redis_url)
+                # A Redis that was away may come back and refuse us, which somebody has to mend.
+                if refusal is not None and (failures == 1 or refusal != told):
+                    logger.warning("%s; until then session %s waits", refusal, self._session_id)
+                elif failures == 1:
                     logger.warning("redis is away (%s); session %s waits", error, self._session_id)
+                told = refusal
             await asyncio.sleep(_backoff(failures))
 
     async def _attend(self) -> None:
@@ -234,7 +241,8 @@ class Attachment:
                 except (RedisError, OSError) as error:
                     failures += 1
                     if failures == 1:
-                        logger.warning("events of session %s wait: %s", self._session_id, error)
+                        why = explain_refusal(error, self._settings.redis_url) or error
+                        logger.warning("events of session %s wait: %s", self._session_id, why)
                     await asyncio.sleep(_backoff(failures))
                 else:
                     failures = 0

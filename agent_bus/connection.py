@@ -1,13 +1,14 @@
 """Connections to Redis: which URLs are understood, how long to wait, and when to try again."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import hiredis
 from redis import BlockingConnectionPool as ThreadPool
@@ -17,7 +18,8 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.connection import parse_url
+from redis.connection import Connection, SSLConnection, parse_url
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry as ThreadRetry
 from redis.sentinel import Sentinel as ThreadSentinel
@@ -27,6 +29,10 @@ SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 # Up to the last @: a password that was not quoted may contain anything.
 _PASSWORD = re.compile(r"^((?:[\w+.-]*://)?[^:@/]*:).*@", re.DOTALL)
 _PASSWORD_IN_QUERY = re.compile(r"(password=)[^&]*")
+# What a URL's query may name beside what a connection takes.
+_POOL_OPTIONS = ("max_connections", "timeout")
+_SENTINEL_CREDENTIALS = {"sentinel_username": "username", "sentinel_password": "password"}
+_TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_ca_path")
 
 # A loopback or rack-local Redis answers within a millisecond; five seconds mean that it is not going to.
 TIMEOUT_SECONDS = 5.0
@@ -45,11 +51,15 @@ class InvalidRedisUrl(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SentinelTarget:
-    """What `redis+sentinel://[user:password@]host[:port][,host…]/service[/db]` names."""
+    """What `redis+sentinel://[user:password@]host[:port][,host…]/service[/db]` names.
+
+    options: of the connections to the servers. sentinel_options: of those to the Sentinels.
+    """
 
     hosts: list[tuple[str, int]]
     service: str
     options: dict[str, Any] = field(default_factory=dict)
+    sentinel_options: dict[str, Any] = field(default_factory=dict)
 
 
 def redact(url: str) -> str:
@@ -61,11 +71,15 @@ def check_url(url: str) -> str:
     """Returns the URL, or raises InvalidRedisUrl."""
     try:
         if urlsplit(url).scheme in SENTINEL_SCHEMES:
-            parse_sentinel(url)
+            target = parse_sentinel(url)
+            options = dict(target.options)
+            kind = SSLConnection if options.pop("ssl", False) else Connection
         else:
-            parse_url(url)
+            options = parse_url(url)
+            kind = options.pop("connection_class", Connection)
             # Read here since the client reads it only when it connects.
             _ = urlsplit(url).port
+        _check_options(url, kind, options)
     except InvalidRedisUrl:
         raise
     except ValueError:
@@ -76,8 +90,47 @@ def check_url(url: str) -> str:
     return url
 
 
+def _check_options(url: str, kind: type[Any], options: dict[str, Any]) -> None:
+    """Raises InvalidRedisUrl for what a client would stumble over when it connects."""
+    try:
+        kind(**{name: value for name, value in options.items() if name not in _POOL_OPTIONS})
+    except (TypeError, RedisError) as error:
+        wrong = str(error).rpartition("argument ")[2]
+        hint = "; options of TLS need rediss://" if "ssl" in wrong and kind is not SSLConnection else ""
+        raise InvalidRedisUrl(f"{redact(url)!r} has an option that is not understood: {wrong}{hint}") from None
+    for name in _TLS_FILES:
+        if name in options and not os.access(options[name], os.R_OK):
+            raise InvalidRedisUrl(f"{redact(url)!r} names {options[name]} as {name}, which can't be read")
+
+
+def with_credentials(url: str, user: str, password: str) -> str:
+    """The URL with this user and password in place of those that it had, if any. Raises InvalidRedisUrl."""
+    parts = urlsplit(check_url(url))
+    address = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{address}"))
+
+
+def user_of(url: str) -> str:
+    """The user that a URL names; `default` where it names none. Raises InvalidRedisUrl."""
+    options = _options_of(url)
+    return str(options.get("username") or "default")
+
+
+def database_of(url: str) -> int:
+    """The number of the database that a URL names. Raises InvalidRedisUrl."""
+    return int(_options_of(url).get("db", 0))
+
+
+def _options_of(url: str) -> dict[str, Any]:
+    check_url(url)
+    return parse_sentinel(url).options if urlsplit(url).scheme in SENTINEL_SCHEMES else dict(parse_url(url))
+
+
 def parse_sentinel(url: str) -> SentinelTarget:
-    """Reads a Sentinel URL. Raises InvalidRedisUrl without a host or a service."""
+    """Reads a Sentinel URL. Raises InvalidRedisUrl without a host or a service.
+
+    TLS and its options are for the servers and for the Sentinels; the user and the password for the servers.
+    """
     parts = urlsplit(url)
     credentials, _, addresses = parts.netloc.rpartition("@")
     service, _, database = parts.path.strip("/").partition("/")
@@ -85,13 +138,16 @@ def parse_sentinel(url: str) -> SentinelTarget:
     hosts = [(address.hostname or "", address.port or SENTINEL_PORT) for address in split]
     if not hosts or not service or (database and not database.isdigit()):
         raise InvalidRedisUrl(f"{redact(url)!r} must look like redis+sentinel://host:26379,host:26379/service/0")
-    options: dict[str, Any] = {"db": int(database or 0)}
+    queried = {name: value for name, value in parse_url(f"redis://h?{parts.query}").items() if name != "host"}
+    of_sentinel = {name: queried.pop(key) for key, name in _SENTINEL_CREDENTIALS.items() if key in queried}
+    options: dict[str, Any] = {"db": int(database or 0)} | queried
     if credentials:
         user, _, password = credentials.partition(":")
         options |= {"username": unquote(user) or None, "password": unquote(password) or None}
     if parts.scheme.startswith("rediss"):
         options["ssl"] = True
-    return SentinelTarget(hosts, service, options)
+        of_sentinel |= {name: value for name, value in options.items() if name.startswith("ssl")}
+    return SentinelTarget(hosts, service, options, of_sentinel)
 
 
 def _options(url: str, name: str, timeout: float | None) -> dict[str, Any]:
@@ -99,10 +155,16 @@ def _options(url: str, name: str, timeout: float | None) -> dict[str, Any]:
     # RESP2 is what every supported server speaks the same way.
     return tcp | {
         "client_name": name,
+        # What library we use is of no use to Redis, and one more command that each user would have to be allowed.
+        "driver_info": None,
         "protocol": 2,
         "socket_timeout": timeout,
         "socket_connect_timeout": TIMEOUT_SECONDS,
     }
+
+
+def _sentinel_options(target: SentinelTarget) -> dict[str, Any]:
+    return target.sentinel_options | {"socket_timeout": TIMEOUT_SECONDS, "driver_info": None}
 
 
 class PackingConnection:
@@ -203,7 +265,7 @@ def connect(
     options = _options(url, name, timeout) | {"retry": retry}
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
         target = parse_sentinel(url)
-        sentinel = Sentinel(target.hosts, sentinel_kwargs={"socket_timeout": TIMEOUT_SECONDS})
+        sentinel = Sentinel(target.hosts, sentinel_kwargs=_sentinel_options(target))
         client: Redis = sentinel.master_for(
             target.service, redis_class=BoundedRedis, max_connections=max_connections, **(options | target.options)
         )
@@ -222,7 +284,7 @@ def connect_threaded(url: str, *, name: str, timeout: float | None = TIMEOUT_SEC
     options = _options(url, name, timeout) | {"retry": retry}
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
         target = parse_sentinel(url)
-        sentinel = ThreadSentinel(target.hosts, sentinel_kwargs={"socket_timeout": TIMEOUT_SECONDS})
+        sentinel = ThreadSentinel(target.hosts, sentinel_kwargs=_sentinel_options(target))
         client: ThreadRedis = sentinel.master_for(target.service, **(options | target.options))
         return client
     pool = ThreadPool.from_url(url, max_connections=MAX_CONNECTIONS, timeout=TIMEOUT_SECONDS, **options)

@@ -85,7 +85,7 @@ class Events:
             "append_events",
             [
                 keys.session(session_id), keys.history(session_id), keys.sessions, keys.leases,
-                keys.produced(owner) if producer else "",
+                *((keys.produced(owner),) if producer else ()),
             ],
             [
                 session_id, source, run, owner, first,

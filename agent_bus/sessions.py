@@ -83,7 +83,8 @@ class Sessions:
         start = (after.session_id, after.score) if after else ("", "0")
         epoch, seq, total, score, last, *sessions = await self._bus.run(
             "list_sessions",
-            ["", "", index, self._keys.leases],
+            # No key is empty: Redis asks of each whether the user may touch it.
+            [self._keys.session_prefix, self._keys.history_prefix, index, self._keys.leases],
             ["", self._keys.session_prefix, *start, limit, self._keys.history_prefix],
         )
         return SessionPage(

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agent_bus.bus import REPLAY_WINDOW
 from agent_bus.connection import check_url
-from agent_bus.discovery import DEFAULT_URL, data_folder, find_redis_url
+from agent_bus.discovery import DEFAULT_URL, Part, data_folder, find_redis_url
 from agent_bus.keys import DEFAULT_NAMESPACE, Keys
 
 MIB = 1024 * 1024
@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     """Data lives in its `.agent-orchestrator/`."""
     redis_url: str = Field(default="", validation_alias="REDIS_URL")
     """Empty: the project's redis-url file, else the local default."""
+    worker_redis_url: str = ""
+    """For `up`: the same Redis as its workers' user. Empty: as `redis_url` says."""
+    bridge_redis_url: str = ""
+    """For `up`: the same Redis as the user of agents, who find it in the redis-url file. Empty: as `redis_url` says."""
     namespace: str = Field(default=DEFAULT_NAMESPACE, pattern=r"^[a-z0-9-]{1,32}$")
     """What all keys begin with; two namespaces share a Redis and nothing else."""
     cors_origins: CommaSeparated = Field(
@@ -103,7 +107,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("redis_url")
+    @field_validator("redis_url", "worker_redis_url", "bridge_redis_url")
     @classmethod
     def _understood(cls, value: str) -> str:
         return check_url(value) if value else value
@@ -147,7 +151,11 @@ class Settings(BaseSettings):
         """The keys of the namespace."""
         return Keys(self.namespace)
 
-    def with_redis(self, explicit: str | None = None) -> "Settings":
-        """These settings with the Redis to use filled in: the argument, else REDIS_URL, else the project's own."""
+    def with_redis(self, explicit: str | None = None, *, part: Part = "api") -> "Settings":
+        """These settings with the Redis to use filled in: the argument, else REDIS_URL, else the project's own.
+
+        part: whose user is to be taken where the project has several.
+        """
         environ = {"AGENT_ORCHESTRATOR_PROJECT_DIR": str(self.project_dir), "REDIS_URL": self.redis_url}
-        return self.model_copy(update={"redis_url": check_url(find_redis_url(explicit, environ) or DEFAULT_URL)})
+        found = find_redis_url(explicit, environ, part=part)
+        return self.model_copy(update={"redis_url": check_url(found or DEFAULT_URL)})

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import logging
 
     from agent_bus.blueprints import Blueprints
+    from agent_bus.discovery import Part
     from agent_bus.settings import Settings
     from api.schemas import SchemaName
 
@@ -240,7 +241,7 @@ def worker(
     from api.exposure import is_exposed
 
     begin("worker")
-    settings = with_redis(load_settings(project_dir), redis_url)
+    settings = with_redis(load_settings(project_dir), redis_url, part="worker")
     if metrics_port:
         if is_exposed(metrics_host) and not insecure:
             raise CannotStart(
@@ -433,12 +434,12 @@ def load_settings(project_dir: Path | None) -> "Settings":
         raise InvalidSetting(f"{variable}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
-def with_redis(settings: "Settings", redis_url: str | None) -> "Settings":
+def with_redis(settings: "Settings", redis_url: str | None, part: "Part" = "api") -> "Settings":
     """The settings with the Redis to use. Raises InvalidSetting when its URL can't be understood."""
     from agent_bus.connection import InvalidRedisUrl
 
     try:
-        return settings.with_redis(redis_url)
+        return settings.with_redis(redis_url, part=part)
     except InvalidRedisUrl as error:
         raise InvalidSetting(str(error)) from error
 

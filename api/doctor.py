@@ -152,7 +152,7 @@ def look_at_redis(settings: Settings, redis_url: str | None, *, running: bool) -
 def _announced_and_alive(settings: Settings) -> bool:
     """Whether a system that was killed left a Redis behind that still answers."""
     try:
-        redis_check.inspect(url_file(settings.project_dir).read_text("utf-8").strip())
+        redis_check.inspect(url_file(settings.project_dir, "api").read_text("utf-8").strip())
     except (OSError, CannotStart):
         return False
     return True

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from agent_bus.access_rules import acl_file
+from agent_bus.keys import Keys
 from api.cannot_start import CannotStart
 from api.redis_check import OLDEST_VERSION, parse_version
+from api.redis_users import ACL_FILE, RedisUrls, keep_passwords, urls_with, write_private
 from api.supervisor import Program
 
 FOLDER = "redis"
@@ -66,11 +69,13 @@ class EmbeddedRedis:
     folder: Path
     socket: Path
     program: Program
+    urls: RedisUrls
+    """Where it answers, for each part."""
 
     @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"unix://{quote(str(self.socket))}"
+    def address(self) -> str:
+        """Where it answers, as it may be shown."""
+        return _address(self.socket)
 
     @property
     def log(self) -> Path:
@@ -153,8 +158,8 @@ def choose_for(data: Path) -> tuple[Path, ServerVersion]:
     return choose(_wrote(folder), folder)
 
 
-def prepare(data: Path) -> EmbeddedRedis:
-    """Gets a project's Redis ready to be started, on what its folder in `data` holds.
+def prepare(data: Path, keys: Keys | None = None) -> EmbeddedRedis:
+    """Gets a project's Redis ready to be started, on what its folder in `data` holds, for the users of a namespace.
 
     Call it with the data folder locked: it clears away what a killed server left. Raises CannotStart.
     """
@@ -168,6 +173,11 @@ def prepare(data: Path) -> EmbeddedRedis:
         socket = _socket_path(folder)
         socket.unlink(missing_ok=True)
         _rotate(folder / LOG_FILE)
+        passwords = keep_passwords(folder)
+        # Written at each start: another version may need other rights. Without credentials one is a bridge: so are
+        # agents that knew this Redis before it had users, and whoever can open the socket can read their URL, too.
+        rules = acl_file(keys or Keys(), passwords, version.number, open_to_bridges=True)
+        write_private(folder / ACL_FILE, rules)
         # Before it runs: a server that is killed in its first second may have converted the data already.
         if version != wrote:
             _replace(version_file, f"{version}\n")
@@ -182,7 +192,7 @@ def prepare(data: Path) -> EmbeddedRedis:
         # Not SIGKILL: it may hold acknowledged writes back for a moment while the disk is busy.
         death_signal=signal.SIGTERM,
     )
-    return EmbeddedRedis(version, folder, socket, program)
+    return EmbeddedRedis(version, folder, socket, program, urls_with(_address(socket), passwords))
 
 
 def options(folder: Path, socket: Path) -> tuple[str, ...]:
@@ -191,6 +201,7 @@ def options(folder: Path, socket: Path) -> tuple[str, ...]:
         "--port", "0",
         "--unixsocket", str(socket),
         "--unixsocketperm", "700",
+        "--aclfile", str(folder / ACL_FILE),
         "--dir", str(folder),
         "--appendonly", "yes",
         "--appendfsync", "everysec",
@@ -200,6 +211,10 @@ def options(folder: Path, socket: Path) -> tuple[str, ...]:
         "--daemonize", "no",
         "--logfile", str(folder / LOG_FILE),
     )  # fmt: skip
+
+
+def _address(socket: Path) -> str:
+    return f"unix://{quote(str(socket))}"
 
 
 def _wrote(folder: Path) -> ServerVersion | None:

@@ -7,8 +7,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
+from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -16,6 +16,7 @@ from starlette.routing import Match
 from agent_bus.archive_format import Damaged
 from agent_bus.blobs import BlobStoreFailed
 from agent_bus.events import ArchivedObjectGone
+from agent_bus.refusals import is_not_permitted
 from api.noted import NotedJSONResponse, ensure_name
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,10 @@ def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
         return problem(error.status_code, error.detail, dict(error.headers or {}))
     if isinstance(error, RequestValidationError):
         return problem(422, explain(error))
+    if isinstance(error, AuthenticationError) or is_not_permitted(error):
+        logger.error("redis does not let this server do what %s %s takes: %s", method, path, error)
+        detail = "Redis does not let this server do that; its log says why"
+        return problem(503, detail, {"Retry-After": RETRY_AFTER_SECONDS})
     if isinstance(error, RedisConnectionError | RedisTimeoutError):
         logger.warning("redis unavailable for %s %s: %s", method, path, error)
         return problem(503, "Redis is not reachable; try again shortly", {"Retry-After": RETRY_AFTER_SECONDS})

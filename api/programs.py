@@ -27,6 +27,9 @@ def environment(settings: Settings) -> dict[str, str]:
     """What every part is told. By environment, for a URL may hold a password and all users can see arguments."""
     return {
         "REDIS_URL": settings.redis_url,
+        # Each part is told of its own user only.
+        "AGENT_ORCHESTRATOR_WORKER_REDIS_URL": "",
+        "AGENT_ORCHESTRATOR_BRIDGE_REDIS_URL": "",
         "AGENT_ORCHESTRATOR_PROJECT_DIR": str(settings.project_dir),
         "PYTHONUNBUFFERED": "1",
         # What they write is shown by this process, so they are on no terminal and could not tell.

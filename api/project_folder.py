@@ -7,12 +7,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent_bus.discovery import data_folder, url_file
+from agent_bus.discovery import Part, data_folder, url_file
 from api.cannot_start import CannotStart
+from api.redis_users import RedisUrls, write_private
 
 LOCK_FILE = "up.lock"
 
 
+# Bridges' last: who finds theirs finds the others, too.
+PARTS: tuple[Part, ...] = ("api", "worker", "bridge")
 # Where documents' bytes lie unless a setting names another store.
 BLOBS = "blobs"
 
@@ -75,18 +78,20 @@ def holder(folder: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def announced(project_dir: Path, url: str) -> Iterator[None]:
-    """Leaves the Redis URL where processes of this user on this machine find it, until the end."""
-    path = url_file(project_dir)
-    # A URL may carry a password: mkstemp makes the file for this user alone.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(url + "\n")
-    Path(temporary).replace(path)
+def announced(project_dir: Path, urls: RedisUrls) -> Iterator[None]:
+    """Leaves the Redis URLs where processes of this user on this machine find them, until the end."""
+    leave_urls(project_dir, urls)
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        for part in PARTS:
+            url_file(project_dir, part).unlink(missing_ok=True)
+
+
+def leave_urls(project_dir: Path, urls: RedisUrls) -> None:
+    """Leaves each part's Redis URL in a file that only this user can read. Raises OSError."""
+    for part in PARTS:
+        write_private(url_file(project_dir, part), f"{getattr(urls, part)}\n")
 
 
 @contextlib.contextmanager

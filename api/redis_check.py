@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import AuthenticationError, InvalidResponse, NoPermissionError, RedisError
+from redis.exceptions import InvalidResponse, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.sentinel import MasterNotFoundError
 
 from agent_bus.connection import InvalidRedisUrl, connect_threaded, redact
+from agent_bus.refusals import explain_refusal
 from api.cannot_start import CannotStart
 
 logger = logging.getLogger(__name__)
@@ -75,23 +76,19 @@ def inspect(url: str) -> RedisFacts:
             info = client.info()
             loading = bool(int(info.get("loading", 0)))
             latency = 0.0 if loading else statistics.median(_ping(client) for _ in range(PINGS))
-            saves = _saves(client) if not loading else False
-        except AuthenticationError as error:
-            raise CannotStart(
-                f"Redis at {shown} refuses the password: put the right one into the URL, redis://:password@host:6379/0"
-            ) from error
-        except NoPermissionError as error:
-            raise CannotStart(
-                f"Redis at {shown} does not permit this user what is needed ({error}): allow INFO, PING, scripts, "
-                "streams and pub/sub"
-            ) from error
+            # Asked for only where it matters: CONFIG is for administrators, and our own users may not.
+            saves = not loading and not int(info.get("aof_enabled", 0)) and _saves(client)
         except InvalidResponse as error:
-            raise CannotStart(f"what answers at {shown} is not Redis: check host and port of the URL") from error
+            raise CannotStart(
+                f"what answers at {shown} is not Redis: check host and port of the URL, and whether they want rediss://"
+            ) from error
         except RedisTimeoutError as error:
             raise NoRedis(
                 f"no Redis answers in time at {shown}: check host and port of the URL, and whether it is overloaded"
             ) from error
         except (RedisError, OSError) as error:
+            if (refusal := explain_refusal(error, url)) is not None:
+                raise CannotStart(refusal) from error
             raise NoRedis(
                 f"no Redis answers at {shown} ({_reason(error)}): start it, or name another with --redis-url"
             ) from error

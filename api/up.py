@@ -16,6 +16,7 @@ from api.cannot_start import CannotStart
 from api.embedded_redis import EmbeddedRedis
 from api.exposure import is_exposed, refuse_exposed
 from api.programs import environment, python, server, until_healthy
+from api.redis_users import RedisUrls
 from api.signals import stop_signals, unless
 from api.static_folder import is_built
 from api.supervisor import Child, Program, Supervisor
@@ -58,9 +59,15 @@ def run(settings: Settings, layout: Layout) -> None:
                 logger.warning("redis: %s", line)
             system = System(settings, layout, None, f"{found.server} at {redact(settings.redis_url)}")
         else:
-            own = embedded_redis.prepare(data)
-            settings = settings.model_copy(update={"redis_url": own.url})
-            system = System(settings, layout, own, f"its own, {own.version}, at {own.url}")
+            own = embedded_redis.prepare(data, settings.keys)
+            settings = settings.model_copy(
+                update={
+                    "redis_url": own.urls.api,
+                    "worker_redis_url": own.urls.worker,
+                    "bridge_redis_url": own.urls.bridge,
+                }
+            )
+            system = System(settings, layout, own, f"its own, {own.version}, at {own.address}")
         asyncio.run(system.run())
 
 
@@ -74,9 +81,9 @@ def check_ports(layout: Layout) -> None:
 
 def programs(settings: Settings, layout: Layout) -> tuple[Program, Program, list[Program]]:
     """The coordinator, the documents server and the workers, on the Redis that the settings name."""
-    for_all = environment(settings)
+    for_workers = environment(settings) | {"REDIS_URL": settings.worker_redis_url or settings.redis_url}
     # The dashboard comes from the coordinator's port and reads documents from the other; each has to know where.
-    for_servers = for_all | {
+    for_servers = environment(settings) | {
         "DOCUMENT_SERVER_PUBLIC_URL": public_url(settings, layout.host, layout.documents_port),
         "AGENT_ORCHESTRATOR_DASHBOARD_URL": dashboard_url(settings, layout.host, layout.port),
     }
@@ -88,7 +95,7 @@ def programs(settings: Settings, layout: Layout) -> tuple[Program, Program, list
         Program(
             name="worker" if layout.workers == 1 else f"worker-{number}",
             argv=(*python(), "workers"),
-            environment=for_all,
+            environment=for_workers,
             stop_order=1,
             grace_seconds=WORKER_GRACE_SECONDS,
         )
@@ -159,7 +166,9 @@ class System:
     async def _start(self, supervisor: Supervisor, announcement: contextlib.ExitStack) -> None:
         if self._own_redis is not None:
             await self._loaded(await supervisor.start(self._own_redis.program), self._own_redis)
-        announcement.enter_context(project_folder.announced(self._settings.project_dir, self._settings.redis_url))
+        url = self._settings.redis_url
+        urls = RedisUrls(url, self._settings.worker_redis_url or url, self._settings.bridge_redis_url or url)
+        announcement.enter_context(project_folder.announced(self._settings.project_dir, urls))
         coordinator, documents, workers = programs(self._settings, self._layout)
         servers = [
             (await supervisor.start(coordinator), self._layout.port),
@@ -179,7 +188,7 @@ class System:
                 raise CannotStart(f"Redis {child.last_end} at its start; the last line of {redis.log}: {said}")
             if redis.socket.exists():
                 with contextlib.suppress(CannotStart):
-                    if not (await asyncio.to_thread(redis_check.inspect, redis.url)).loading:
+                    if not (await asyncio.to_thread(redis_check.inspect, redis.urls.api)).loading:
                         return
             if loop.time() > notice:
                 logger.info("Redis is still loading its data")

@@ -34,7 +34,7 @@ def materialise_tags() -> None:
     """Counts the tags and stores the aggregate. Raises RedisError."""
 
     async def run() -> None:
-        async with _open_bus(Settings().with_redis()) as bus:
+        async with _open_bus(Settings().with_redis(part="worker")) as bus:
             rounds = await TagAggregate(bus).materialise()
             logger.debug("tags materialised in %d rounds", rounds)
 
@@ -45,7 +45,7 @@ def rebuild_index() -> None:
     """Makes the indexes say what the documents say. Raises RedisError."""
 
     async def run() -> None:
-        async with _open_bus(Settings().with_redis()) as bus:
+        async with _open_bus(Settings().with_redis(part="worker")) as bus:
             wrong = await DocumentIndex(bus).rebuild()
             if wrong:
                 logger.warning("%d entries of the documents' indexes were wrong and are repaired", wrong)
@@ -57,7 +57,7 @@ def remove_orphaned_blobs() -> None:
     """Removes bytes that belong to no document and no session. Raises RedisError, BlobStoreFailed or TooManyOrphans."""
 
     async def run() -> None:
-        settings = Settings().with_redis()
+        settings = Settings().with_redis(part="worker")
         async with _open_bus(settings) as bus:
             documents = await remove_orphans(Blobs.from_settings(settings), Documents(bus, "").known)
             archive = Archive.from_settings(settings)
@@ -74,7 +74,7 @@ def end_lost_runs() -> None:
     """Ends runs that nobody has heard of for too long. Raises RedisError."""
 
     async def run() -> None:
-        settings = Settings().with_redis()
+        settings = Settings().with_redis(part="worker")
         async with _open_bus(settings) as bus:
             ended = await LostRuns(bus).end(settings.lost_after_seconds)
             if ended:

@@ -12,6 +12,7 @@ from rq.exceptions import StopRequested
 from agent_bus import tracing
 from agent_bus.connection import InvalidRedisUrl, connect_threaded, redact
 from agent_bus.log_lines import InvalidFormat, chosen_format, formatter
+from agent_bus.refusals import explain_refusal
 from agent_bus.settings import Settings
 from workers.metrics import Pulse, WorkerMetrics
 from workers.metrics_server import serve
@@ -41,7 +42,8 @@ def run(settings: Settings, stop: threading.Event, metrics: WorkerMetrics, pulse
         except StopRequested:
             logger.info("stopping")
         except RedisError as error:
-            logger.warning("redis at %s: %s", redact(settings.redis_url), error)
+            away = f"redis at {redact(settings.redis_url)}: {error}"
+            logger.warning("%s", explain_refusal(error, settings.redis_url) or away)
         finally:
             connection.close()
         if not stop.is_set():
@@ -69,7 +71,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         _configure_log()
-        settings = Settings().with_redis()
+        settings = Settings().with_redis(part="worker")
         tracing.start("worker")
     except (InvalidFormat, InvalidRedisUrl, tracing.NotInstalled) as error:
         _fail(error)

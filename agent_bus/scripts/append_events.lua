@@ -1,7 +1,7 @@
 -- include: bus statistics session
 -- Accepts events of one session, in order, with every change of status that they bring.
 --
--- KEYS[8] produced  the number of the producer's last accepted event (expires); unused without a producer
+-- KEYS[8] produced  the number of the producer's last accepted event (expires); left out without a producer
 -- ARGV[5] source    'http' or 'bridge'
 -- ARGV[6] run       the run that the events belong to; '' means the current one, whichever that is
 -- ARGV[7] owner     the bridge that sends them, as in its lease; '' over HTTP

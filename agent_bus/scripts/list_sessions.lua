@@ -1,7 +1,7 @@
 -- include: bus statistics session
 -- A page of sessions, newest first, together with the bus position that it is true at.
 --
--- KEYS[6] the index to read (all sessions, those of a status, or those of an agent); KEYS[4] is unused
+-- KEYS[6] the index to read (all sessions, those of a status, or those of an agent); KEYS[4], KEYS[5] are unused
 -- ARGV[5] prefix  of the sessions' keys
 -- ARGV[6] after   the session id that the page before ended with; '' for the first page
 -- ARGV[7] score   that session's, should it be gone or have been created anew

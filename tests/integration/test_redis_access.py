@@ -1,0 +1,292 @@
+"""Each part has a user of its own in Redis: it can do its work, and nothing else."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError, ResponseError
+
+from agent_bridge import AgentBridge
+from agent_bus.access_rules import SELECTORS_SINCE
+from agent_bus.connection import connect
+from agent_bus.jobs import TAGS, queue_key
+from agent_bus.keys import Keys
+from agent_bus.refusals import is_not_permitted
+from agent_bus.timestamps import now
+from tests.browser import Browser, is_status
+from tests.processes import Server, wait_until, worker
+from tests.redis_users import GuardedRedis, server_version
+
+KEYS = Keys()
+tied = pytest.mark.skipif(
+    server_version() < SELECTORS_SINCE, reason="before Redis 7, commands can't be tied to the keys they are needed for"
+)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedRedis]:
+    """A Redis with our users, for all tests of this module."""
+    with GuardedRedis(tmp_path_factory.mktemp("guarded")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def coordinator(guarded: GuardedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A coordinator as its user."""
+    with Server("coordinator", guarded.urls.api, tmp_path_factory.mktemp("coordinator")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def documents(guarded: GuardedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A documents server as its user."""
+    with Server("documents", guarded.urls.api, tmp_path_factory.mktemp("documents")) as server:
+        yield server
+
+
+@pytest.fixture
+async def bridge_redis(guarded: GuardedRedis) -> AsyncIterator[Redis]:
+    """What an agent can make of the URL that it finds."""
+    client = connect(guarded.urls.bridge, name="bridge")
+    yield client
+    await client.aclose()
+
+
+def event(session_id: str, event_type: str = "message", **fields: object) -> dict[str, object]:
+    at = {"event_type": event_type, "session_id": session_id, "session_name": session_id, "timestamp": now()}
+    return at | fields
+
+
+async def test_everything_works_and_nothing_that_is_needed_is_refused(
+    guarded: GuardedRedis, coordinator: Server, documents: Server, tmp_path: Path, session_id: str
+) -> None:
+    with worker(guarded.urls.worker, tmp_path / "worker") as jobs:
+        async with (
+            httpx.AsyncClient(base_url=coordinator.url, timeout=30) as http,
+            httpx.AsyncClient(base_url=documents.url, timeout=30) as files,
+            Browser(coordinator.ws_url) as browser,
+        ):
+            await _report_and_stop(guarded, http, browser, session_id)
+            await _look(http, session_id)
+            await _edit_blueprints(http)
+            await _keep_documents(files)
+            wait_until(lambda: not _waiting(guarded), "all jobs to be taken")
+        assert "Traceback" not in jobs.output
+    for log in (coordinator.output, documents.output, jobs.output):
+        assert "NOPERM" not in log
+        assert not any(password in log for password in guarded.passwords.values())
+    assert guarded.refused() == []
+
+
+async def _report_and_stop(guarded: GuardedRedis, http: httpx.AsyncClient, browser: Browser, session_id: str) -> None:
+    for kind in ("session_start", "pre_tool", "post_tool", "usage"):
+        answer = await http.post("/events", json=event(session_id, kind, tool_name="Bash", input_tokens=3))
+        assert answer.status_code == 200, answer.text
+    async with AgentBridge(session_id=session_id, agent_name="a", redis_url=guarded.urls.bridge) as bridge:
+        bridge.on_stop(lambda _: None)
+        await bridge.post_tool("Bash", {}, "done")
+        await bridge.message("assistant", "hello")
+        stopped = await http.post(f"/sessions/{session_id}/stop")
+        assert stopped.json()["message"] == "Session stopped successfully", stopped.text
+        assert bridge.stop_requested
+    await browser.until(is_status(session_id, "stopped"))
+
+
+async def _look(http: httpx.AsyncClient, session_id: str) -> None:
+    for path in (
+        *("/sessions", "/sessions?status=stopped&limit=1", "/sessions?agent_name=a", f"/sessions/{session_id}"),
+        *(f"/events/{session_id}", f"/events/{session_id}/outline", "/statistics", "/ready", "/metrics"),
+    ):
+        assert (await http.get(path)).status_code == 200, path
+    hook = {"session_id": f"{session_id}-hooks", "cwd": "/src", "transcript_path": "", "prompt": "hello"}
+    for name in ("UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop"):
+        body = hook | {"hook_event_name": name, "tool_name": "Bash", "tool_use_id": "t", "tool_input": {}}
+        assert (await http.post("/hooks/claude-code", json=body)).status_code == 200, name
+    patched = await http.patch(f"/sessions/{session_id}/metadata", json={"session_name": "Named"})
+    assert patched.status_code == 200
+    assert (await http.delete(f"/sessions/{session_id}-hooks")).status_code == 200
+
+
+async def _edit_blueprints(http: httpx.AsyncClient) -> None:
+    assert (await http.post("/agents", json={"name": "one", "description": "", "tags": []})).status_code == 201
+    assert (await http.patch("/agents/one", json={"description": "more"})).status_code == 200
+    assert (await http.get("/agents")).json()[0]["name"] == "one"
+    assert (await http.delete("/agents/one")).status_code == 204
+
+
+async def _keep_documents(files: httpx.AsyncClient) -> None:
+    written = await files.post("/documents", files={"file": ("a.txt", b"text")}, data={"tags": "a,b"})
+    assert written.status_code == 201, written.text
+    name = written.json()["id"]
+    for query in ("", "?tags=a,b", "?filename=a*", "?filename=a&tags=a,b"):
+        assert len((await files.get(f"/documents{query}")).json()) == 1, query
+    assert (await files.patch(f"/documents/{name}", json={"tags": ["c"]})).status_code == 200
+    assert (await files.get("/documents/tags")).json() == {"tags": [{"name": "c", "count": 1}]}
+    assert (await files.get(f"/documents/{name}")).content == b"text"
+    assert (await files.delete(f"/documents/{name}")).status_code == 200
+    health = (await files.get("/health")).json()
+    assert health["status"] == "healthy", health
+    assert (await files.get("/metrics")).status_code == 200
+
+
+def _waiting(guarded: GuardedRedis) -> int:
+    with guarded.administrator() as client:
+        done = client.exists(*(KEYS.due(job) for job in ("rebuild_index", "remove_orphaned_blobs", "end_lost_runs")))
+        waiting = sum(int(client.llen(key)) for key in client.keys("rq:queue:*"))  # type: ignore[arg-type]
+        return waiting + 3 - int(done) + int(client.zcard("rq:wip:ao-maintenance"))  # type: ignore[arg-type]
+
+
+ATTACKS: dict[str, tuple[str | bytes, ...]] = {
+    "read a document": ("HGETALL", KEYS.document("0" * 32)),
+    "list documents": ("ZREVRANGE", KEYS.documents, "0", "-1"),
+    "read blueprints, with the secrets in them": ("HGETALL", KEYS.blueprints),
+    "write a blueprint": ("HSET", KEYS.blueprints, "mine", "{}"),
+    "read a ticket": ("GET", KEYS.ticket("0" * 64)),
+    "write a ticket": ("SET", KEYS.ticket("0" * 64), "operator"),
+    "delete the index of sessions": ("DEL", KEYS.sessions),
+    "rename the index of sessions": ("RENAME", KEYS.sessions, KEYS.session("x")),
+    "empty the index of sessions": ("ZREMRANGEBYRANK", KEYS.sessions, "0", "-1"),
+    "list sessions": ("ZREVRANGE", KEYS.sessions, "0", "-1"),
+    "delete a session": ("UNLINK", KEYS.session("x"), KEYS.history("x")),
+    "trim a history": ("XTRIM", KEYS.history("x"), "MAXLEN", "0"),
+    "read a history": ("XRANGE", KEYS.history("x"), "-", "+"),
+    "read the bus": ("XRANGE", KEYS.stream, "-", "+"),
+    "delete the bus": ("DEL", KEYS.stream),
+    "change the configuration": ("CONFIG", "SET", "maxmemory", "1"),
+    "read the configuration, with passwords in it": ("CONFIG", "GET", "*"),
+    "empty the server": ("FLUSHALL",),
+    "empty the database": ("FLUSHDB",),
+    "list keys": ("KEYS", "*"),
+    "walk through keys": ("SCAN", "0"),
+    "run a script of one's own": ("EVAL", "return 1", "0"),
+    "name keys of others to a script": ("EVALSHA", "0" * 40, "1", KEYS.blueprints),
+    "forget all scripts": ("SCRIPT", "FLUSH"),
+    "stop the server": ("SHUTDOWN", "NOSAVE"),
+    "stall the server": ("CLIENT", "PAUSE", "1000"),
+    "make it a replica": ("REPLICAOF", "localhost", "1"),
+    "watch others' commands": ("MONITOR",),
+    "list clients": ("CLIENT", "LIST"),
+    "throw others out": ("CLIENT", "KILL", "TYPE", "normal"),
+    "list users": ("ACL", "LIST"),
+    "make a user": ("ACL", "SETUSER", "mine", "on", "nopass", "+@all"),
+    "ask about the server": ("INFO",),
+    "leave for another database": ("SELECT", "1"),
+    "read RQ's queue": ("LRANGE", queue_key(KEYS, TAGS), "0", "-1"),
+    "enqueue a job": ("RPUSH", queue_key(KEYS, TAGS), "job"),
+    "write a job": ("HSET", "rq:job:mine", "data", "x"),
+    "read another namespace": ("HGETALL", Keys("other").session("x")),
+    "publish as RQ": ("PUBLISH", "rq:pubsub:worker", "{}"),
+    "publish a replica's probe": ("PUBLISH", KEYS.probe("x"), ""),
+    "publish to another namespace": ("PUBLISH", Keys("other").live, ""),
+    "listen to others": ("PSUBSCRIBE", "*"),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_a_bridge_is_refused_what_is_not_a_bridge_s(
+    bridge_redis: Redis, guarded: GuardedRedis, attack: str
+) -> None:
+    with pytest.raises(NoPermissionError):
+        await bridge_redis.execute_command(*ATTACKS[attack])
+    with guarded.administrator() as client:
+        client.acl_log_reset()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"return redis.call('HGETALL', '{KEYS.blueprints}')",
+        f"return redis.call('HSET', '{KEYS.blueprints}', 'mine', 'x')",
+        f"return redis.call('SET', '{KEYS.ticket('x')}', 'operator')",
+        f"return redis.call('HGETALL', '{KEYS.document('x')}')",
+        f"return redis.call('DEL', '{KEYS.sessions}')",
+        "return redis.call('FLUSHALL')",
+        "return redis.call('KEYS', '*')",
+        "return redis.call('RPUSH', 'rq:queue:ao-tags', 'x')",
+        "return redis.call('PUBLISH', 'rq:pubsub:x', 'x')",
+    ],
+)
+async def test_a_script_of_its_own_takes_a_bridge_no_further(
+    bridge_redis: Redis, guarded: GuardedRedis, body: str
+) -> None:
+    sha = await bridge_redis.execute_command("SCRIPT LOAD", body)
+    with pytest.raises(ResponseError) as refused:
+        await bridge_redis.execute_command("EVALSHA", sha, 0)
+    assert is_not_permitted(refused.value)
+    with guarded.administrator() as client:
+        client.acl_log_reset()
+
+
+@tied
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("SET", KEYS.session("x"), "x"), ("SET", KEYS.sessions, "x"), ("EXPIRE", KEYS.sessions, "0"),
+        ("EXPIRE", KEYS.session("x"), "0"), ("ZREM", KEYS.sessions, "x"), ("INCR", KEYS.epoch),
+        ("SET", KEYS.counter, "0"), ("XADD", KEYS.session("x"), "*", "e", "x"), ("SUBSCRIBE", KEYS.live),
+        ("PUBLISH", KEYS.control("x"), "stop"), ("HDEL", KEYS.sessions, "x"),
+    ],
+)  # fmt: skip
+async def test_from_redis_7_on_commands_are_tied_to_their_keys(
+    bridge_redis: Redis, guarded: GuardedRedis, command: tuple[str, ...]
+) -> None:
+    with pytest.raises(NoPermissionError):
+        await bridge_redis.execute_command(*command)
+    with guarded.administrator() as client:
+        client.acl_log_reset()
+
+
+async def test_while_attacks_go_on_the_bridge_s_own_work_does_too(
+    guarded: GuardedRedis, coordinator: Server, bridge_redis: Redis, session_id: str
+) -> None:
+    async with (
+        httpx.AsyncClient(base_url=coordinator.url, timeout=30) as http,
+        AgentBridge(session_id=session_id, redis_url=guarded.urls.bridge) as bridge,
+    ):
+        bridge.on_stop(lambda _: None)
+        for attack in ATTACKS.values():
+            with pytest.raises(NoPermissionError):
+                await bridge_redis.execute_command(*attack)
+        await bridge.message("assistant", "still here")
+        assert (await http.post(f"/sessions/{session_id}/stop")).json()["success"] is True
+        assert "still here" in (await http.get(f"/events/{session_id}")).text
+    with guarded.administrator() as client:
+        client.acl_log_reset()
+
+
+@pytest.mark.parametrize("user", ["api", "worker"])
+@pytest.mark.parametrize(
+    "command",
+    [("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("EVAL", "return 1", "0"), ("CLIENT", "KILL", "ID", "0"),
+     ("ACL", "LIST"), ("SHUTDOWN",), ("GET", "foreign"), ("HGETALL", "other:session:x"), ("CLIENT", "LIST")],
+)  # fmt: skip
+async def test_no_part_is_an_administrator(guarded: GuardedRedis, user: str, command: tuple[str, ...]) -> None:
+    client = connect(getattr(guarded.urls, user), name="test")
+    with pytest.raises(NoPermissionError):
+        await client.execute_command(*command)
+    await client.aclose()
+    with guarded.administrator() as administrator:
+        administrator.acl_log_reset()
+
+
+async def test_workers_see_neither_tickets_nor_blueprints(guarded: GuardedRedis) -> None:
+    client = connect(guarded.urls.worker, name="test")
+    for command in (("GET", KEYS.ticket("x")), ("HGETALL", KEYS.blueprints), ("PUBLISH", KEYS.control("x"), "")):
+        with pytest.raises(NoPermissionError):
+            await client.execute_command(*command)
+    await client.aclose()
+    with guarded.administrator() as administrator:
+        administrator.acl_log_reset()
+
+
+async def test_without_credentials_one_may_ping_and_that_is_all(guarded: GuardedRedis) -> None:
+    client: Any = Redis(port=guarded.port)
+    assert await client.execute_command("PING")
+    with pytest.raises(NoPermissionError):
+        await client.execute_command("GET", KEYS.counter)
+    await client.aclose()
+    with guarded.administrator() as administrator:
+        administrator.acl_log_reset()
