@@ -18,9 +18,9 @@ RUN /opt/agent-orchestrator/bin/pip install --no-cache-dir '.[telemetry]' \
     && /opt/agent-orchestrator/bin/pip uninstall --yes pip
 
 FROM python:3.12-slim
-# A named volume takes over the owner of the folder that it is mounted on.
+# A named volume takes over the owner of the folder that it is mounted on; /access is for Redis' file of users.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin orchestrator \
-    && install --directory --owner=orchestrator --group=orchestrator /data
+    && install --directory --owner=orchestrator --group=orchestrator /data /access
 COPY --from=build /opt/agent-orchestrator /opt/agent-orchestrator
 ENV PATH=/opt/agent-orchestrator/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -1,7 +1,7 @@
 """Who may do what in Redis: a user for each part, with the keys, channels and commands that it needs, and no others.
 
 What a script calls is measured by its caller's rights, so each user also has what its scripts call. Before Redis 7 a
-user has one set of keys and one of commands; from 7 on a command can be tied to the keys that it is needed for, which is
+user has one set of keys and one of commands; from 7 on a command can be tied to the keys that it is needed for. That is
 done for bridges: they run beside agents, and an agent's word is the last to trust.
 """
 
@@ -22,7 +22,7 @@ from agent_bus.jobs import queue_names
 from agent_bus.keys import Keys
 
 # A user can have several pairs of keys and commands from here on.
-SELECTORS_SINCE = (7, 0)
+SELECTORS_SINCE = (7,)
 _PASSWORD_BYTES = 32
 DEFAULT = "default"
 """The user that a connection without credentials is."""

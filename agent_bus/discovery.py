@@ -37,8 +37,8 @@ def find_redis_url(
 ) -> str:
     """The URL of the Redis to use: the argument, else `REDIS_URL`, else the project's file, else the local default.
 
-    The project's file is the part's own, else that of bridges. The project is `AGENT_ORCHESTRATOR_PROJECT_DIR`, else the
-    working directory or the nearest folder above it that has been run in.
+    The file is the part's own, else that of bridges. The project is `AGENT_ORCHESTRATOR_PROJECT_DIR`, else the working
+    directory or the nearest folder above it that has been run in.
     """
     if url := explicit or environ.get(URL_VARIABLE):
         return url

@@ -100,6 +100,16 @@ class Keys:
         """String, expiring: whom a one-time ticket was given to; the ticket is named by its hash."""
         return f"{self.namespace}:ticket:{digest}"
 
+    @property
+    def servers_check(self) -> str:
+        """Never there; the servers' user may look at it, and those of the other parts may not."""
+        return self.ticket("check")
+
+    @property
+    def workers_check(self) -> str:
+        """Never there; the workers' user may look at it, and those of the other parts may not."""
+        return self.due("check")
+
     # Documents and tags.
     @property
     def document_prefix(self) -> str:

@@ -34,11 +34,11 @@ class Settings(BaseSettings):
 
     project_dir: Path = Field(default_factory=Path.cwd)
     """Data lives in its `.agent-orchestrator/`."""
-    redis_url: str = Field(default="", validation_alias="REDIS_URL")
+    redis_url: str = Field(default="", validation_alias="REDIS_URL", repr=False)
     """Empty: the project's redis-url file, else the local default."""
-    worker_redis_url: str = ""
+    worker_redis_url: str = Field(default="", repr=False)
     """For `up`: the same Redis as its workers' user. Empty: as `redis_url` says."""
-    bridge_redis_url: str = ""
+    bridge_redis_url: str = Field(default="", repr=False)
     """For `up`: the same Redis as the user of agents, who find it in the redis-url file. Empty: as `redis_url` says."""
     namespace: str = Field(default=DEFAULT_NAMESPACE, pattern=r"^[a-z0-9-]{1,32}$")
     """What all keys begin with; two namespaces share a Redis and nothing else."""

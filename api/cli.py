@@ -9,27 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from api.acl_commands import acl
 from api.cannot_start import CannotStart
+from api.command_settings import Command, InvalidSetting, load_settings, with_redis
+from api.command_settings import project_dir as _project_dir
 
 if TYPE_CHECKING:
     import logging
 
     from agent_bus.blueprints import Blueprints
-    from agent_bus.discovery import Part
     from agent_bus.settings import Settings
     from api.schemas import SchemaName
 
 COORDINATOR_PORT, DOCUMENTS_PORT = 8765, 8766
 PORT = click.IntRange(1, 65535)
-ENVIRONMENT_PREFIX = "AGENT_ORCHESTRATOR_"
-
-Command = Callable[..., Any]
-
-
-class InvalidSetting(click.ClickException):
-    """The environment says something that can't be understood; like a wrong option, one line and status 2."""
-
-    exit_code = 2
 
 
 class Commands(click.Group):
@@ -41,17 +34,6 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except CannotStart as error:
             raise click.ClickException(str(error)) from error
-
-
-def _project_dir(command: Command) -> Command:
-    return click.option(
-        "--project-dir",
-        type=click.Path(path_type=Path),
-        envvar="AGENT_ORCHESTRATOR_PROJECT_DIR",
-        show_envvar=True,
-        show_default="the working directory",
-        help="The project; its data lies in the folder .agent-orchestrator in it.",
-    )(command)
 
 
 def _redis_url(default: str) -> Callable[[Command], Command]:
@@ -175,7 +157,7 @@ def coordinator(
         sockets = listening.inherited(descriptors)
     else:
         refuse_exposed(settings, host, insecure=insecure)
-        redis_check.refuse_unfit(settings.redis_url)
+        redis_check.refuse_unfit(settings.redis_url, settings.keys.servers_check)
         sockets = listening.bind(host, port)
     if processes > 1:
         from api.processes import run
@@ -209,7 +191,7 @@ def documents(redis_url: str | None, host: str, port: int, project_dir: Path | N
     settings = with_redis(load_settings(project_dir), redis_url)
     refuse_exposed(settings, host, insecure=insecure)
     settings = settings.model_copy(update={"document_server_public_url": public_url(settings, host, port)})
-    redis_check.refuse_unfit(settings.redis_url)
+    redis_check.refuse_unfit(settings.redis_url, settings.keys.servers_check)
     sockets = listening.bind(host, port)
     # Loaded after the port is ours: a taken one is told at once.
     from api.documents.app import create_app
@@ -249,7 +231,7 @@ def worker(
                 "--metrics-host, or say --insecure if something in front of it decides who gets in"
             )
         listening.close(listening.bind(metrics_host, metrics_port, option="--metrics-port"))
-    redis_check.refuse_unfit(settings.redis_url)
+    redis_check.refuse_unfit(settings.redis_url, settings.keys.workers_check)
     named = {"REDIS_URL": settings.redis_url, "AGENT_ORCHESTRATOR_PROJECT_DIR": str(settings.project_dir)}
     # The API does not import workers; this process becomes one. -P keeps a project's own folder of that name out.
     argv = [sys.executable, "-P", "-m", "workers"]
@@ -400,6 +382,9 @@ def revoke_token(name: str, file: Path) -> None:
     click.echo(f"{name} is let in no longer.", err=True)
 
 
+main.add_command(acl)
+
+
 def begin(part: str, handler: "Callable[[str], logging.Handler] | None" = None) -> None:
     """Opens the log, and the trace where one is wanted, of a part that runs until it is stopped.
 
@@ -416,31 +401,6 @@ def begin(part: str, handler: "Callable[[str], logging.Handler] | None" = None) 
         else:
             tracing.check()
     except (InvalidFormat, tracing.NotInstalled) as error:
-        raise InvalidSetting(str(error)) from error
-
-
-def load_settings(project_dir: Path | None) -> "Settings":
-    """The settings of this process. Raises InvalidSetting, naming the variable."""
-    from pydantic import ValidationError
-
-    from agent_bus.settings import Settings
-
-    try:
-        return Settings(project_dir=(project_dir or Path.cwd()).resolve())
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        variable = name if name.isupper() else f"{ENVIRONMENT_PREFIX}{name.upper()}"
-        raise InvalidSetting(f"{variable}: {first['msg'].removeprefix('Value error, ')}") from error
-
-
-def with_redis(settings: "Settings", redis_url: str | None, part: "Part" = "api") -> "Settings":
-    """The settings with the Redis to use. Raises InvalidSetting when its URL can't be understood."""
-    from agent_bus.connection import InvalidRedisUrl
-
-    try:
-        return settings.with_redis(redis_url, part=part)
-    except InvalidRedisUrl as error:
         raise InvalidSetting(str(error)) from error
 
 

@@ -59,9 +59,10 @@ class NoRedis(CannotStart):
     """Nothing answers at the URL; it may come yet."""
 
 
-def inspect(url: str) -> RedisFacts:
+def inspect(url: str, own_key: str | None = None) -> RedisFacts:
     """Asks the Redis at the URL about itself. Blocks for some seconds at worst.
 
+    own_key: one that only the right user may look at, where there are users.
     Raises CannotStart when there is none, when what answers is something else, or when it does not let us in.
     """
     shown = redact(url)
@@ -76,6 +77,8 @@ def inspect(url: str) -> RedisFacts:
             info = client.info()
             loading = bool(int(info.get("loading", 0)))
             latency = 0.0 if loading else statistics.median(_ping(client) for _ in range(PINGS))
+            if own_key is not None and not loading:
+                client.exists(own_key)
             # Asked for only where it matters: CONFIG is for administrators, and our own users may not.
             saves = not loading and not int(info.get("aof_enabled", 0)) and _saves(client)
         except InvalidResponse as error:
@@ -139,18 +142,18 @@ def warnings(found: RedisFacts) -> list[str]:
     return [f"a crash of this Redis loses {lost}: CONFIG SET appendonly yes, and in its configuration file too"]
 
 
-def require(url: str) -> RedisFacts:
-    """The facts of a Redis that will do. Raises CannotStart for any other."""
-    found = inspect(url)
+def require(url: str, own_key: str | None = None) -> RedisFacts:
+    """The facts of a Redis that will do, as `inspect` gives them. Raises CannotStart for any other."""
+    found = inspect(url, own_key)
     if lines := refusals(found):
         raise CannotStart(f"Redis at {redact(url)}: {lines[0]}")
     return found
 
 
-def refuse_unfit(url: str) -> None:
+def refuse_unfit(url: str, own_key: str | None = None) -> None:
     """Raises CannotStart for a Redis that answers and must not be used; one that is not there yet is waited for."""
     try:
-        require(url)
+        require(url, own_key)
     except NoRedis as error:
         logger.warning("%s; going on without it until then", error)
 

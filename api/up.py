@@ -54,7 +54,9 @@ def run(settings: Settings, layout: Layout) -> None:
     with project_folder.locked(data):
         check_ports(layout)
         if settings.redis_url:
-            found = redis_check.require(settings.redis_url)
+            found = redis_check.require(settings.redis_url, settings.keys.servers_check)
+            if layout.workers:
+                redis_check.require(settings.worker_redis_url or settings.redis_url, settings.keys.workers_check)
             for line in redis_check.warnings(found):
                 logger.warning("redis: %s", line)
             system = System(settings, layout, None, f"{found.server} at {redact(settings.redis_url)}")

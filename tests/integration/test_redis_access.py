@@ -1,5 +1,9 @@
 """Each part has a user of its own in Redis: it can do its work, and nothing else."""
 
+import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,14 +14,14 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from agent_bridge import AgentBridge
-from agent_bus.access_rules import SELECTORS_SINCE
-from agent_bus.connection import connect
+from agent_bus.access_rules import SELECTORS_SINCE, User
+from agent_bus.connection import connect, with_credentials
 from agent_bus.jobs import TAGS, queue_key
 from agent_bus.keys import Keys
 from agent_bus.refusals import is_not_permitted
 from agent_bus.timestamps import now
 from tests.browser import Browser, is_status
-from tests.processes import Server, wait_until, worker
+from tests.processes import AS_TEXT, DEADLINE_SECONDS, REPOSITORY, Server, free_port, wait_until, worker
 from tests.redis_users import GuardedRedis, server_version
 
 KEYS = Keys()
@@ -290,3 +294,81 @@ async def test_without_credentials_one_may_ping_and_that_is_all(guarded: Guarded
     await client.aclose()
     with guarded.administrator() as administrator:
         administrator.acl_log_reset()
+
+
+@pytest.mark.parametrize(
+    ("part", "user"),
+    [("coordinator", "worker"), ("coordinator", "bridge"), ("documents", "worker"), ("worker", "api"),
+     ("worker", "bridge")],
+)  # fmt: skip
+def test_a_part_that_is_given_another_s_user_says_so_and_ends(
+    guarded: GuardedRedis, tmp_path: Path, part: str, user: str
+) -> None:
+    ended = run(part, tmp_path, getattr(guarded.urls, user))
+    assert ended.returncode == 1
+    line = ended.stderr.splitlines()[-1]
+    assert f"does not permit the user {user} what is needed" in line
+    assert guarded.passwords[User(user)] not in ended.stderr
+
+
+@pytest.mark.parametrize("part", ["coordinator", "documents", "worker"])
+@pytest.mark.parametrize("credentials", ["api:mistaken", ""])
+def test_a_part_that_is_not_let_in_says_so_and_ends(
+    guarded: GuardedRedis, tmp_path: Path, part: str, credentials: str
+) -> None:
+    user, _, password = credentials.partition(":")
+    ended = run(part, tmp_path, with_credentials(guarded.url, user, password) if user else guarded.url)
+    assert ended.returncode == 1
+    line = ended.stderr.splitlines()[-1]
+    assert ("refuses the password" if user else "does not permit the user default") in line
+    assert "acl write" in line
+    assert "mistaken" not in ended.stderr
+
+
+def run(part: str, folder: Path, url: str) -> "subprocess.CompletedProcess[str]":
+    port = ["--metrics-port" if part == "worker" else "--port", str(free_port())]
+    environment = os.environ | AS_TEXT | {"REDIS_URL": url, "AGENT_ORCHESTRATOR_PROJECT_DIR": str(folder)}
+    command = [sys.executable, "-m", "api.cli", part, *port]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=REPOSITORY, timeout=60)
+
+
+async def test_a_bridge_that_is_not_let_in_says_so(
+    guarded: GuardedRedis, session_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = with_credentials(guarded.url, "bridge", "mistaken")
+    async with AgentBridge(session_id=session_id, redis_url=url) as bridge:
+        assert await bridge.message("assistant", "kept until then")
+    (line,) = [record.getMessage() for record in caplog.records if "refuses the password" in record.getMessage()]
+    assert "redis://bridge:***@" in line
+    assert session_id in line
+    assert "mistaken" not in caplog.text
+
+
+async def test_a_bridge_whose_redis_comes_back_with_another_password_says_so(
+    tmp_path: Path, session_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    later = GuardedRedis(tmp_path / "later")
+    url = with_credentials(later.url, "bridge", "mistaken")
+
+    async def told(text: str) -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while text not in caplog.text:
+                await asyncio.sleep(0.02)
+
+    async with AgentBridge(session_id=session_id, redis_url=url):
+        await told("redis is away")
+        with later:
+            await told("refuses the password")
+
+
+async def test_a_command_under_a_bridge_that_is_not_let_in_is_run_and_told_why(
+    guarded: GuardedRedis, tmp_path: Path
+) -> None:
+    environment = os.environ | {"REDIS_URL": with_credentials(guarded.url, "bridge", "mistaken")}
+    command = [sys.executable, "-m", "agent_bridge.entry", "run", "--", "echo", "done"]
+    ended = await asyncio.to_thread(
+        subprocess.run, command, env=environment, capture_output=True, text=True, cwd=REPOSITORY, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (0, "done\n")
+    assert "refuses the password" in ended.stderr
+    assert "mistaken" not in ended.stderr

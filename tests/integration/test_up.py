@@ -9,14 +9,21 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
 import pytest
 import redis
 
+from agent_bridge import BlockingAgentBridge
+from agent_bus.access_rules import User
+from agent_bus.connection import with_credentials
 from agent_bus.discovery import url_file
+from agent_bus.keys import Keys
+from api.project_folder import PARTS
 from tests.processes import REPOSITORY, Process, RedisServer, free_port, wait_until
+from tests.redis_users import GuardedRedis
 
 
 class Up(Process):
@@ -65,8 +72,8 @@ class Up(Process):
         return found
 
     def redis(self) -> redis.Redis:
-        """A connection as the project's file names it."""
-        return redis.Redis.from_url(url_file(self.project).read_text().strip())
+        """A connection as the servers have it."""
+        return redis.Redis.from_url(url_file(self.project, "api").read_text().strip(), driver_info=None)
 
 
 StartUp = Callable[..., Up]
@@ -144,6 +151,107 @@ def test_the_redis_url_is_left_for_this_user_alone_and_taken_away_again(start_up
         assert client.ping()
     assert system.stop() == 0
     assert not path.exists()
+
+
+def passwords(system: Up) -> list[str]:
+    urls = [url_file(system.project, part).read_text("utf-8").strip() for part in PARTS]
+    found = [urlsplit(url).password or "" for url in urls]
+    assert all(len(password) > 40 for password in found)
+    return found
+
+
+def test_an_agent_that_finds_the_redis_url_can_do_what_bridges_do_and_no_more(start_up: StartUp) -> None:
+    system = start_up()
+    url = url_file(system.project).read_text("utf-8").strip()
+    with redis.Redis.from_url(url, driver_info=None) as agent:
+        for command in (
+            ("CONFIG", "GET", "*"),
+            ("HGETALL", Keys().blueprints),
+            ("FLUSHALL",),
+            ("PING",),
+            ("KEYS", "*"),
+        ):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                agent.execute_command(*command)
+        with BlockingAgentBridge(session_id="s", redis_url=url) as bridge:
+            bridge.on_stop(lambda _: None)
+            answer = httpx.post(f"{system.url}/sessions/s/stop").json()
+            assert answer["message"] == "Session stopped successfully"
+
+
+def test_no_password_is_shown_anywhere(start_up: StartUp) -> None:
+    system = start_up()
+    wait_until(lambda: len(system.family()) == 4, "all parts to be there")
+    secrets = passwords(system)
+    family = psutil.Process(system.popen.pid).children(recursive=True)
+    said = [" ".join(process.cmdline()) for process in family]
+    environment = os.environ | {"REDIS_URL": ""}
+    doctor = [sys.executable, "-m", "api.cli", "doctor", "--project-dir", str(system.project), "--port",
+              str(system.port), "--documents-port", str(system.documents_port)]  # fmt: skip
+    looked = subprocess.run(doctor, env=environment, capture_output=True, text=True, cwd=REPOSITORY, timeout=60)
+    assert looked.returncode == 0, looked.stdout + looked.stderr
+    assert "All is well" in looked.stdout
+    assert system.stop() == 0
+    folder = system.project / ".agent-orchestrator"
+    said += [looked.stdout, system.output, (folder / "redis" / "redis.log").read_text("utf-8")]
+    assert not [secret for secret in secrets for text in said if secret in text]
+    # Looking at it was within its rights, too.
+    assert "NOPERM" not in system.output
+    private = [path for path in (*folder.iterdir(), *(folder / "redis").iterdir()) if path.is_file()]
+    telling = [path for path in private if any(secret.encode() in path.read_bytes() for secret in secrets)]
+    assert [path.name for path in telling] == ["redis-passwords.json"]
+    assert stat.S_IMODE(telling[0].stat().st_mode) == 0o600
+
+
+def test_a_bridge_that_outlives_the_system_is_there_again_in_the_next(tmp_path: Path, start_up: StartUp) -> None:
+    # The socket is at another place where the project's path is too long for it.
+    with tempfile.TemporaryDirectory(prefix="ao-", dir="/tmp") as short:
+        first = start_up(project=Path(short) / "p")
+        url = url_file(first.project).read_text("utf-8").strip()
+        with BlockingAgentBridge(session_id="s", redis_url=url) as bridge:
+            assert first.stop() == 0
+            second = start_up(project=Path(short) / "p")
+            wait_until(
+                lambda: httpx.get(f"{second.url}/sessions/s").json().get("presence") == "connected", "it to be back"
+            )
+            bridge.on_stop(lambda _: None)
+            assert httpx.post(f"{second.url}/sessions/s/stop").json()["message"] == "Session stopped successfully"
+        assert second.stop() == 0
+
+
+def test_with_users_in_a_redis_of_ones_own_each_part_is_told_of_its_own(tmp_path: Path) -> None:
+    with GuardedRedis(tmp_path / "redis") as guarded:
+        environment = {
+            "REDIS_URL": guarded.urls.api,
+            "AGENT_ORCHESTRATOR_WORKER_REDIS_URL": guarded.urls.worker,
+            "AGENT_ORCHESTRATOR_BRIDGE_REDIS_URL": guarded.urls.bridge,
+        }
+        with Up(tmp_path / "project", environment=environment) as system:
+            for part in PARTS:
+                assert url_file(system.project, part).read_text("utf-8").strip() == getattr(guarded.urls, part)
+            wait_until(lambda: "works on" in system.output, "the worker to work")
+            worker = system.family()["workers"].environ()
+            assert worker["REDIS_URL"] == guarded.urls.worker
+            assert guarded.urls.api not in worker.values()
+            assert system.family()["coordinator"].environ()["REDIS_URL"] == guarded.urls.api
+            assert system.stop() == 0
+        assert "NOPERM" not in system.output
+        assert guarded.refused() == []
+
+
+@pytest.mark.parametrize("user", ["worker", "bridge", "api"])
+def test_a_user_that_may_not_what_is_needed_is_one_line(tmp_path: Path, user: str) -> None:
+    ports = ("--port", str(free_port()), "--documents-port", str(free_port()), "--project-dir", str(tmp_path))
+    with GuardedRedis(tmp_path / "redis") as guarded:
+        url = getattr(guarded.urls, user)
+        line = one_line(run_up(*ports, environment={"REDIS_URL": url}))
+        assert f"does not permit the user {user}" in line
+        assert guarded.passwords[User(user)] not in line
+        mistaken = with_credentials(url, user, "mistaken")
+        line = one_line(run_up(*ports, environment={"REDIS_URL": mistaken}))
+        assert f"{user}:***@" in line
+        assert "refuses the password: put the right one into the URL" in line
+        assert "mistaken" not in line
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])

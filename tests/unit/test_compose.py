@@ -15,6 +15,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = sorted(name for name, service in SERVICES.items() if service["image"] == "agent-orchestrator")
+# It does its work and ends; all others stay.
+ACCESS = "access"
+LASTING = sorted(set(SERVICES) - {ACCESS})
+SERVING = sorted(set(OURS) - {ACCESS})
 ENTRY = "agent-orchestrator"
 UNITS = {"mb": 2**20, "m": 2**20, "gb": 2**30, "g": 2**30}
 
@@ -59,8 +63,8 @@ def test_the_file_is_valid_by_the_compose_specification() -> None:
 
 
 def test_the_parts_are_those_that_are_promised() -> None:
-    assert sorted(SERVICES) == ["coordinator", "documents", "proxy", "redis", "worker"]
-    assert OURS == ["coordinator", "documents", "worker"]
+    assert sorted(SERVICES) == ["access", "coordinator", "documents", "proxy", "redis", "worker"]
+    assert OURS == ["access", "coordinator", "documents", "worker"]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -71,6 +75,10 @@ def test_the_command_is_one_that_the_program_takes(name: str, monkeypatch: pytes
     part, *arguments = SERVICES[name]["command"]
     context = click.Context(main, info_name=ENTRY)
     command = main.get_command(context, part)
+    while isinstance(command, click.Group):
+        context = click.Context(command, info_name=part, parent=context)
+        part, *arguments = arguments
+        command = command.get_command(context, part)
     assert command is not None, f"the program has no command {part!r}"
     with command.make_context(part, list(arguments), parent=context) as made:
         assert made.args == []
@@ -104,7 +112,7 @@ def test_two_coordinators_stand_behind_the_proxy() -> None:
     assert re.search(r"dynamic a coordinator 8765 ", caddyfile), "the proxy must ask for every replica's address"
 
 
-@pytest.mark.parametrize("name", sorted(SERVICES))
+@pytest.mark.parametrize("name", LASTING)
 def test_every_part_is_watched_restarted_and_given_time_to_end(name: str) -> None:
     service = SERVICES[name]
     assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
@@ -113,6 +121,19 @@ def test_every_part_is_watched_restarted_and_given_time_to_end(name: str) -> Non
     assert "stop_grace_period" in service
     assert service["read_only"] is True
     assert "no-new-privileges:true" in service["security_opt"]
+
+
+def test_the_users_of_redis_are_made_once_and_before_it_starts() -> None:
+    access = SERVICES[ACCESS]
+    options = dict(zip(access["command"][2::2], access["command"][3::2], strict=True))
+    assert (access["restart"], access["depends_on"], access["read_only"]) == ("no", {}, True)
+    assert options["--address"] == "redis://redis:6379/0"
+    assert f"redis:{options['--redis-version']}-alpine" == SERVICES["redis"]["image"]
+    redis = SERVICES["redis"]["command"]
+    assert redis[redis.index("--aclfile") + 1] == options["--file"] == "/access/users.acl"
+    assert "access:/access" in access["volumes"]
+    assert "access:/access:ro" in SERVICES["redis"]["volumes"]
+    assert "/access" in next(line for line in stages()[-1] if "install --directory" in line)
 
 
 @pytest.mark.parametrize(("name", "port"), [("coordinator", 8765), ("documents", 8766)])
@@ -130,7 +151,7 @@ def test_a_worker_is_asked_whether_it_works_on_the_port_of_its_metrics() -> None
     assert "ports" not in worker
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", SERVING)
 def test_the_health_checks_of_our_parts_are_python_that_compiles(name: str) -> None:
     compile(SERVICES[name]["healthcheck"]["test"][-1], name, "exec")
 
@@ -142,7 +163,8 @@ def test_everything_waits_for_what_it_needs() -> None:
     }
     redis = {"redis": "service_healthy"}
     assert needs == {
-        "redis": {},
+        "access": {},
+        "redis": {"access": "service_completed_successfully"},
         "coordinator": redis,
         "documents": redis,
         "worker": redis,
@@ -166,7 +188,8 @@ def test_redis_keeps_what_it_took_and_refuses_rather_than_evicts() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_our_parts_share_redis_and_the_data(name: str) -> None:
     environment = {key: with_defaults(value) for key, value in SERVICES[name]["environment"].items()}
-    assert environment["REDIS_URL"] == "redis://redis:6379/0"
+    # It would be the same user for all; each finds its own in the data folder.
+    assert "REDIS_URL" not in environment
     assert environment["DOCUMENT_SERVER_PUBLIC_URL"] == "http://localhost:8766"
     assert environment["AGENT_ORCHESTRATOR_ALLOWED_HOSTS"] == ""
     assert f"data:{environment['AGENT_ORCHESTRATOR_PROJECT_DIR']}" in SERVICES[name]["volumes"]

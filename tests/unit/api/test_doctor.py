@@ -12,6 +12,7 @@ from agent_bus.settings import Settings
 from api import doctor, embedded_redis, health, project_folder, token_commands
 from api.cannot_start import CannotStart
 from api.doctor import Finding
+from api.redis_users import RedisUrls
 from tests.processes import RedisServer, free_port, wait_until, worker
 
 
@@ -148,7 +149,9 @@ def test_a_redis_that_is_away_is_wrong_and_its_password_is_kept(settings: Settin
 
 def test_the_redis_that_a_running_system_announced_is_looked_at(settings: Settings, redis_server: RedisServer) -> None:
     data = project_folder.prepare(settings.project_dir)
-    with project_folder.locked(data), project_folder.announced(settings.project_dir, redis_server.url):
+    # A bridge's user could not be asked.
+    urls = RedisUrls(api=redis_server.url, worker=redis_server.url, bridge=f"redis://127.0.0.1:{free_port()}")
+    with project_folder.locked(data), project_folder.announced(settings.project_dir, urls):
         redis, _ = doctor.look_at_redis(settings, None, running=False)
     assert redis.well
     assert redis_server.url in redis.text

@@ -1,14 +1,17 @@
+import json
 import os
 import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import redis
 
+from agent_bus.keys import Keys
 from api import embedded_redis
 from api.cannot_start import CannotStart
 from api.embedded_redis import (
@@ -23,7 +26,10 @@ from api.embedded_redis import (
     prepare,
     version_of,
 )
+from api.redis_users import ACL_FILE, PASSWORDS_FILE, RedisUrls
 from tests.processes import wait_until
+
+KEY = Keys().due("test")
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +48,11 @@ def v(text: str) -> ServerVersion:
 
 @contextmanager
 def running(own: EmbeddedRedis) -> Iterator["redis.Redis"]:
-    """The server, ended by SIGTERM as the supervisor does."""
-    with subprocess.Popen(own.program.argv) as process, redis.Redis.from_url(own.url) as client:
+    """The server as a worker has it, ended by SIGTERM as the supervisor does."""
+    with (
+        subprocess.Popen(own.program.argv) as process,
+        redis.Redis.from_url(own.urls.worker, driver_info=None) as client,
+    ):
 
         def answers() -> bool:
             try:
@@ -129,11 +138,65 @@ def test_what_can_not_be_run_has_no_version(tmp_path: Path) -> None:
 
 def test_what_was_written_is_there_at_the_next_start(tmp_path: Path) -> None:
     with running(prepare(tmp_path)) as client:
-        client.set("key", "value")
+        client.set(KEY, "value")
     with running(prepare(tmp_path)) as client:
-        assert client.get("key") == b"value"
-        assert client.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
-        assert client.config_get("appendonly")["appendonly"] == "yes"
+        assert client.get(KEY) == b"value"
+        assert client.info()["maxmemory_policy"] == "noeviction"
+        assert client.info()["aof_enabled"] == 1
+
+
+def test_agents_that_outlive_a_restart_are_let_in_again(tmp_path: Path) -> None:
+    urls = []
+    for _ in range(2):
+        own = prepare(tmp_path)
+        urls.append(own.urls)
+        with running(own), redis.Redis.from_url(urls[0].bridge, driver_info=None) as bridge:
+            assert bridge.get(Keys().epoch) is None
+    assert urls[0] == urls[1]
+
+
+def test_data_from_before_there_were_users_is_taken_over_and_its_agents_are_bridges(tmp_path: Path) -> None:
+    own = prepare(tmp_path)
+    at = own.program.argv.index("--aclfile")
+    argv = own.program.argv[:at] + own.program.argv[at + 2 :]
+    with running(replace(own, program=replace(own.program, argv=argv), urls=RedisUrls(*[own.address] * 3))) as client:
+        client.set(KEY, "old")
+    for name in (ACL_FILE, PASSWORDS_FILE):
+        (own.folder / name).unlink()
+    with running(prepare(tmp_path)) as client, redis.Redis.from_url(own.address, driver_info=None) as without:
+        assert client.get(KEY) == b"old"
+        assert without.get(Keys().epoch) is None
+        for command in (("GET", KEY), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("HGETALL", Keys().blueprints)):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                without.execute_command(*command)
+
+
+def test_the_users_are_those_of_the_namespace(tmp_path: Path) -> None:
+    own = prepare(tmp_path, Keys("other"))
+    with running(own), redis.Redis.from_url(own.urls.api, driver_info=None) as client:
+        assert client.get(Keys("other").epoch) is None
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            client.get(Keys().epoch)
+
+
+def test_passwords_are_in_files_of_this_user_alone_and_in_no_argument(tmp_path: Path) -> None:
+    own = prepare(tmp_path)
+    said = json.loads((own.folder / PASSWORDS_FILE).read_text("utf-8"))
+    assert sorted(said) == ["api", "bridge", "worker"]
+    for name in (ACL_FILE, PASSWORDS_FILE):
+        assert stat.S_IMODE((own.folder / name).stat().st_mode) == 0o600
+    for password in said.values():
+        assert password not in " ".join(own.program.argv)
+        assert password not in own.address
+        assert password not in (own.folder / ACL_FILE).read_text("utf-8")
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"api": "short", "worker": "short", "bridge": "short"}'])
+def test_a_damaged_file_of_passwords_is_one_line_that_says_what_to_do(tmp_path: Path, text: str) -> None:
+    folder = prepare(tmp_path).folder
+    (folder / PASSWORDS_FILE).write_text(text, "utf-8")
+    with pytest.raises(CannotStart, match="remove it, and new ones are made"):
+        prepare(tmp_path)
 
 
 def test_only_this_user_reaches_the_data(tmp_path: Path) -> None:

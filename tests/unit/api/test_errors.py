@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -78,9 +79,17 @@ async def test_what_is_invalid_is_named_without_repeating_it(client: httpx.Async
         assert all(set(item) == {"loc", "msg", "type"} for item in detail)
 
 
-@pytest.mark.parametrize(
-    "error", [RedisConnectionError("x"), RedisTimeoutError("x"), AuthenticationError("x"), BusyLoadingError("x")]
-)
+@pytest.mark.parametrize("error", [AuthenticationError("user s3cret"), NoPermissionError("may not run 's3cret'")])
+async def test_a_redis_that_keeps_us_out_is_the_operator_s_affair(
+    app: FastAPI, client: httpx.AsyncClient, error: RedisError, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = await fail_with(app, client, error)
+    assert response.status_code == 503
+    assert response.json()["detail"] == "Redis does not let this server do that; its log says why"
+    assert "s3cret" in caplog.text
+
+
+@pytest.mark.parametrize("error", [RedisConnectionError("x"), RedisTimeoutError("x"), BusyLoadingError("x")])
 async def test_redis_away_is_worth_another_try(app: FastAPI, client: httpx.AsyncClient, error: RedisError) -> None:
     response = await fail_with(app, client, error)
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")

@@ -6,7 +6,8 @@ import pytest
 
 from agent_bus.discovery import find_redis_url, url_file
 from api.cannot_start import CannotStart
-from api.project_folder import BLOBS, LOCK_FILE, announced, holder, locked, prepare
+from api.project_folder import BLOBS, LOCK_FILE, PARTS, announced, holder, locked, prepare
+from api.redis_users import RedisUrls
 
 
 def test_the_data_folder_is_made_once(tmp_path: Path) -> None:
@@ -41,12 +42,15 @@ def test_a_lock_that_a_killed_system_left_holds_nothing(tmp_path: Path) -> None:
         assert holder(tmp_path) == os.getpid()
 
 
-def test_the_redis_url_is_found_while_it_is_announced_and_by_this_user_only(tmp_path: Path) -> None:
+def test_each_part_s_redis_url_is_found_while_it_is_announced_and_by_this_user_only(tmp_path: Path) -> None:
     folder = prepare(tmp_path)
     url_file(tmp_path).write_text("redis://left-over:1/0")
     environment = {"AGENT_ORCHESTRATOR_PROJECT_DIR": str(tmp_path)}
-    with announced(tmp_path, "redis://:secret@host:6379/0"):
-        assert find_redis_url(environ=environment) == "redis://:secret@host:6379/0"
-        assert stat.S_IMODE(url_file(tmp_path).stat().st_mode) == 0o600
-        assert sorted(folder.iterdir()) == [folder / BLOBS, url_file(tmp_path)]
+    urls = RedisUrls("redis://api:secret@host:6379/0", "redis://worker:other@host", "redis://bridge:third@host")
+    with announced(tmp_path, urls):
+        assert find_redis_url(environ=environment) == urls.bridge
+        for part in PARTS:
+            assert find_redis_url(environ=environment, part=part) == getattr(urls, part)
+            assert stat.S_IMODE(url_file(tmp_path, part).stat().st_mode) == 0o600
+        assert sorted(folder.iterdir()) == sorted([folder / BLOBS, *(url_file(tmp_path, part) for part in PARTS)])
     assert list(folder.iterdir()) == [folder / BLOBS]
