@@ -163,8 +163,15 @@ def _options(url: str, name: str, timeout: float | None) -> dict[str, Any]:
     }
 
 
-def _sentinel_options(target: SentinelTarget) -> dict[str, Any]:
-    return target.sentinel_options | {"socket_timeout": TIMEOUT_SECONDS, "driver_info": None}
+def _sentinel_options(target: SentinelTarget, retry: Callable[..., Any]) -> dict[str, Any]:
+    # There are others to ask, and each command that finds no primary is tried again.
+    once_more = retry(ExponentialWithJitterBackoff(base=BACKOFF_BASE_SECONDS, cap=BACKOFF_CAP_SECONDS), 1)
+    return target.sentinel_options | {
+        "protocol": 2,
+        "socket_timeout": TIMEOUT_SECONDS,
+        "driver_info": None,
+        "retry": once_more,
+    }
 
 
 class PackingConnection:
@@ -265,7 +272,7 @@ def connect(
     options = _options(url, name, timeout) | {"retry": retry}
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
         target = parse_sentinel(url)
-        sentinel = Sentinel(target.hosts, sentinel_kwargs=_sentinel_options(target))
+        sentinel = Sentinel(target.hosts, sentinel_kwargs=_sentinel_options(target, Retry))
         client: Redis = sentinel.master_for(
             target.service, redis_class=BoundedRedis, max_connections=max_connections, **(options | target.options)
         )
@@ -284,8 +291,23 @@ def connect_threaded(url: str, *, name: str, timeout: float | None = TIMEOUT_SEC
     options = _options(url, name, timeout) | {"retry": retry}
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
         target = parse_sentinel(url)
-        sentinel = ThreadSentinel(target.hosts, sentinel_kwargs=_sentinel_options(target))
+        sentinel = ThreadSentinel(target.hosts, sentinel_kwargs=_sentinel_options(target, ThreadRetry))
         client: ThreadRedis = sentinel.master_for(target.service, **(options | target.options))
         return client
     pool = ThreadPool.from_url(url, max_connections=MAX_CONNECTIONS, timeout=TIMEOUT_SECONDS, **options)
     return ThreadRedis.from_pool(pool)
+
+
+def sentinels_refusal(url: str) -> RedisError | None:
+    """How the first Sentinel that does not answer fails; None if all answer. Blocks.
+
+    A client that finds no primary tells that its Sentinels failed, and not how.
+    """
+    target = parse_sentinel(url)
+    for host, port in target.hosts:
+        with ThreadRedis(host, port, **_sentinel_options(target, ThreadRetry)) as sentinel:
+            try:
+                sentinel.ping()
+            except RedisError as error:
+                return error
+    return None

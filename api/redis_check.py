@@ -6,12 +6,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from redis.exceptions import InvalidResponse, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.sentinel import MasterNotFoundError
 
-from agent_bus.connection import InvalidRedisUrl, connect_threaded, redact
+from agent_bus.connection import InvalidRedisUrl, connect_threaded, redact, sentinels_refusal
 from agent_bus.refusals import explain_refusal
 from api.cannot_start import CannotStart
 
@@ -88,12 +89,15 @@ def inspect(url: str, own_key: str | None = None) -> RedisFacts:
         except RedisTimeoutError as error:
             raise NoRedis(
                 f"no Redis answers in time at {shown}: check host and port of the URL, and whether it is overloaded"
+                f"{_about_tls(url, silent=True)}"
             ) from error
         except (RedisError, OSError) as error:
-            if (refusal := explain_refusal(error, url)) is not None:
+            asked = sentinels_refusal(url) if isinstance(error, MasterNotFoundError) else None
+            if (refusal := explain_refusal(asked or error, url)) is not None:
                 raise CannotStart(refusal) from error
             raise NoRedis(
                 f"no Redis answers at {shown} ({_reason(error)}): start it, or name another with --redis-url"
+                f"{_about_tls(url, silent=False)}"
             ) from error
     return facts(info, latency_ms=latency, snapshots=saves)
 
@@ -170,6 +174,17 @@ def _saves(client: Any) -> bool:
     except RedisError:
         # Hosted servers keep CONFIG to themselves, and take snapshots as a rule.
         return True
+
+
+def _about_tls(url: str, *, silent: bool) -> str:
+    """What may be behind it where two sides disagree about TLS: that is not told, but shows as silence or an end."""
+    if not urlsplit(url).scheme.startswith("rediss"):
+        return "" if silent else "; if it wants TLS, use rediss://"
+    if silent:
+        return "; if it does not speak TLS there, use redis://"
+    return (
+        "" if "ssl_certfile=" in url else "; if it wants a certificate of ours, name it with ssl_certfile, ssl_keyfile"
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -17,8 +18,11 @@ from agent_bus.connection import (
     check_url,
     connect,
     connect_threaded,
+    database_of,
     parse_sentinel,
     redact,
+    user_of,
+    with_credentials,
 )
 from agent_bus.tasks import end
 from tests.processes import RedisServer, free_port
@@ -160,6 +164,65 @@ def test_no_password_is_shown_however_the_url_was_mistyped(url: str) -> None:
 def test_redacting_replaces_the_password_and_nothing_else_and_never_fails() -> None:
     assert redact("redis://:redis@redis:6379/0") == "redis://:***@redis:6379/0"
     assert redact("redis://[::1") == "redis://[::1"
+
+
+@pytest.mark.parametrize(
+    ("url", "with_user"),
+    [
+        ("redis://h:6379/0", "redis://bridge:p%40w@h:6379/0"),
+        ("redis://old:one@[::1]:6379/2", "redis://bridge:p%40w@[::1]:6379/2"),
+        ("rediss://:one@h?ssl_cert_reqs=none", "rediss://bridge:p%40w@h?ssl_cert_reqs=none"),
+        ("unix:///run/a%20b.sock?db=1", "unix://bridge:p%40w@/run/a%20b.sock?db=1"),
+        ("redis+sentinel://u:p@a:1,b:2/s/3", "redis+sentinel://bridge:p%40w@a:1,b:2/s/3"),
+    ],
+)
+def test_a_url_is_given_another_user(url: str, with_user: str) -> None:
+    assert with_credentials(url, "bridge", "p@w") == with_user
+    assert user_of(with_user) == "bridge"
+    assert database_of(with_user) == database_of(url)
+
+
+def test_without_a_user_one_is_the_default() -> None:
+    assert [user_of(url) for url in ("redis://h", "redis://:pw@h", "unix:///s", "redis+sentinel://h/s")] == [
+        "default"
+    ] * 4
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (f"redis://:{SECRET}@h/0?ssl_ca_certs=ca.pem", "'ssl_ca_certs'; options of TLS need rediss://"),
+        (f"rediss://:{SECRET}@h/0?ssl_ca_cert=ca.pem", "an option that is not understood: 'ssl_ca_cert'"),
+        (f"rediss://:{SECRET}@h/0?ssl_cert_reqs=maybe", "Invalid SSL Certificate Requirements Flag: maybe"),
+        (f"rediss://:{SECRET}@h/0?ssl_ca_certs=/no/ca.pem", "names /no/ca.pem as ssl_ca_certs, which can't be read"),
+        (f"rediss+sentinel://:{SECRET}@h/s?ssl_certfile=/no/c.pem", "as ssl_certfile, which can't be read"),
+        (f"redis+sentinel://:{SECRET}@h/s?ssl_certfile=/no/c.pem", "options of TLS need rediss://"),
+        (f"unix://:{SECRET}@/run/redis.sock?host=h", "an option that is not understood: 'host'"),
+    ],
+)
+def test_an_option_that_would_fail_later_is_refused_with_its_name(url: str, said: str) -> None:
+    with pytest.raises(InvalidRedisUrl) as refusal:
+        check_url(url)
+    assert said in str(refusal.value)
+    assert SECRET not in str(refusal.value)
+
+
+def test_tls_is_for_the_sentinels_as_well_and_their_password_for_them_alone(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    url = f"rediss+sentinel://u:p@h/s?ssl_ca_certs={ca}&sentinel_username=s&sentinel_password={SECRET}"
+    target = parse_sentinel(check_url(url))
+    tls = {"ssl": True, "ssl_ca_certs": str(ca)}
+    assert target.options == {"db": 0, "username": "u", "password": "p", **tls}
+    assert target.sentinel_options == {"username": "s", "password": SECRET, **tls}
+    assert SECRET not in redact(url)
+
+
+def test_no_connection_says_what_library_it_is() -> None:
+    # It would be one more command for each user to be allowed.
+    for url in ("redis://h", "unix:///s", "redis+sentinel://h/s"):
+        assert connect(url, name="t").connection_pool.make_connection().driver_info is None
+        assert connect_threaded(url, name="t").connection_pool.make_connection().driver_info is None
 
 
 async def test_clients_carry_their_name(redis_server: RedisServer) -> None:

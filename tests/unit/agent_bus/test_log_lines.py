@@ -89,6 +89,7 @@ def test_json_says_what_a_line_is_about() -> None:
         ("Authorization: Bearer abc.def/ghi+=", "Authorization: Bearer ***"),
         ("{'authorization': 'bearer abc'}", "{'authorization': 'bearer ***'}"),
         ("unix:///tmp/a.sock?password=secret&db=1", "unix:///tmp/a.sock?password=***&db=1"),
+        ("redis+sentinel://h/s?sentinel_password=secret", "redis+sentinel://h/s?sentinel_password=***"),
         ("the token aot_0123456789-_abc was sent", "the token aot_*** was sent"),
         (
             "http://localhost:8765/sessions/a of user@example.org",
