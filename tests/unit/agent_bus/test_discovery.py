@@ -40,6 +40,14 @@ def test_a_named_project_is_looked_at_alone(project: Path, tmp_path: Path) -> No
     assert find_redis_url(environ={"AGENT_ORCHESTRATOR_PROJECT_DIR": str(tmp_path / "other")}) == DEFAULT_URL
 
 
+def test_each_part_finds_its_own_url_else_that_of_agents(project: Path) -> None:
+    leave_url(project, "redis://bridge:pw@h")
+    url_file(project, "api").write_text("redis://api:pw@h", "utf-8")
+    assert find_redis_url(environ={}, part="api") == "redis://api:pw@h"
+    assert find_redis_url(environ={}, part="worker") == "redis://bridge:pw@h"
+    assert find_redis_url(environ={"REDIS_URL": "redis://named"}, part="api") == "redis://named"
+
+
 def test_without_anything_it_is_the_local_default(project: Path) -> None:
     assert find_redis_url(environ={}) == DEFAULT_URL
 

@@ -96,6 +96,19 @@ def test_a_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s3cret" not in str(refusal.value)
 
 
+REDIS_VARIABLES = ("REDIS_URL", "AGENT_ORCHESTRATOR_WORKER_REDIS_URL", "AGENT_ORCHESTRATOR_BRIDGE_REDIS_URL")
+
+
+@pytest.mark.parametrize("variable", REDIS_VARIABLES)
+def test_no_url_of_redis_is_shown_and_each_is_checked(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "redis://user:s3cret@h")
+    assert "s3cret" not in repr(Settings())
+    monkeypatch.setenv(variable, "http://user:s3cret@h")
+    with pytest.raises(ValidationError, match="is not a Redis URL") as refusal:
+        Settings()
+    assert "s3cret" not in str(refusal.value)
+
+
 def test_a_refused_url_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "http://user:s3cret@h")
     with pytest.raises(ValidationError) as refusal:
@@ -108,6 +121,9 @@ def test_the_redis_to_use_is_the_argument_else_the_environment_else_the_projects
 ) -> None:
     data_folder(tmp_path).mkdir()
     url_file(tmp_path).write_text("redis://file", "utf-8")
+    assert Settings().with_redis().redis_url == "redis://file"
+    url_file(tmp_path, "worker").write_text("redis://worker:pw@file", "utf-8")
+    assert Settings().with_redis(part="worker").redis_url == "redis://worker:pw@file"
     assert Settings().with_redis().redis_url == "redis://file"
     monkeypatch.setenv("REDIS_URL", "redis://environment")
     assert Settings().with_redis().redis_url == "redis://environment"

@@ -45,6 +45,16 @@ def test_the_redis_url_is_handed_down_where_only_this_user_sees_it(settings: Set
         assert "secret" not in " ".join(program.argv)
 
 
+def test_each_part_is_told_of_its_own_user_alone(settings: Settings) -> None:
+    urls = {"worker_redis_url": "redis://worker:w@host", "bridge_redis_url": "redis://bridge:b@host"}
+    coordinator, documents, (worker,) = programs(settings.model_copy(update=urls), LAYOUT)
+    assert worker.environment["REDIS_URL"] == "redis://worker:w@host"
+    for program in (coordinator, documents, worker):
+        assert program.environment["AGENT_ORCHESTRATOR_WORKER_REDIS_URL"] == ""
+        assert program.environment["AGENT_ORCHESTRATOR_BRIDGE_REDIS_URL"] == ""
+    assert coordinator.environment["REDIS_URL"] == documents.environment["REDIS_URL"] == settings.redis_url
+
+
 def test_a_projects_own_packages_are_not_taken_for_ours(settings: Settings) -> None:
     coordinator, documents, workers = programs(settings, LAYOUT)
     assert {program.argv[:2] for program in (coordinator, documents, *workers)} == {(sys.executable, "-P")}
