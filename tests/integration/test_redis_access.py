@@ -77,6 +77,7 @@ async def test_everything_works_and_nothing_that_is_needed_is_refused(
             await _look(http, session_id)
             await _edit_blueprints(http)
             await _keep_documents(files)
+            _command(guarded, tmp_path, coordinator, documents)
             wait_until(lambda: not _waiting(guarded), "all jobs to be taken")
         assert "Traceback" not in jobs.output
     for log in (coordinator.output, documents.output, jobs.output):
@@ -134,6 +135,22 @@ async def _keep_documents(files: httpx.AsyncClient) -> None:
     health = (await files.get("/health")).json()
     assert health["status"] == "healthy", health
     assert (await files.get("/metrics")).status_code == 200
+
+
+def _command(guarded: GuardedRedis, folder: Path, coordinator: Server, documents: Server) -> None:
+    """What people do at a command line, as the servers' user."""
+    agent = folder / "agents" / "two"
+    agent.mkdir(parents=True)
+    (agent / "agent.json").write_text('{"name": "two", "description": ""}', "utf-8")
+    (folder / "out").mkdir()
+    ports = ("--port", str(coordinator.port), "--documents-port", str(documents.port))
+    for arguments in (("agents", "import", str(agent.parent)), ("agents", "export", str(folder / "out")),
+                      ("doctor", *ports)):  # fmt: skip
+        command = [sys.executable, "-m", "api.cli", *arguments]
+        environment = os.environ | {"REDIS_URL": guarded.urls.api, "AGENT_ORCHESTRATOR_PROJECT_DIR": str(folder)}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=REPOSITORY, timeout=60)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (folder / "out" / "two" / "agent.json").exists()
 
 
 def _waiting(guarded: GuardedRedis) -> int:
