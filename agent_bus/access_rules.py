@@ -76,12 +76,12 @@ _API_COMMANDS = (
 _WORKER_COMMANDS = (
     *_SCRIPTS,
     *("client|info", "script|exists", "info", "ping", "multi", "exec", "watch", "unwatch"),
-    *("del", "exists", "expire", "get", "incr", "mget", "persist", "rename", "scan", "set", "type"),
+    *("del", "exists", "expire", "get", "incr", "mget", "persist", "rename", "scan", "set", "type", "unlink"),
     *("hdel", "hexists", "hget", "hgetall", "hincrby", "hincrbyfloat", "hmget", "hscan", "hset"),
     *("blmove", "blpop", "llen", "lmove", "lpop", "lpos", "lpush", "lrange", "lrem", "rpush"),
     *("sadd", "scard", "smembers", "srem"),
-    *("xadd", "xlen", "xrevrange"),
-    *("zadd", "zcard", "zrange", "zrangebyscore", "zrem", "zremrangebyscore", "zscan", "zscore"),
+    *("xadd", "xlen", "xrange", "xrevrange"),
+    *("zadd", "zcard", "zmscore", "zrange", "zrangebyscore", "zrem", "zremrangebyscore", "zscan", "zscore"),
     *("publish", "subscribe", "unsubscribe"),
 )
 
@@ -159,10 +159,13 @@ def grants(user: User, keys: Keys) -> tuple[Grant, ...]:
         return _bridge(keys)
     if user is User.WORKER:
         rq_channel = PUBSUB_CHANNEL_TEMPLATE % f"{keys.namespace}-*"
-        own = *_documents(keys), keys.due("*"), *_enqueuing(keys), *_working(keys)
+        own = *_documents(keys), keys.archived, keys.due("*"), *_enqueuing(keys), *_working(keys)
         return (Grant(_WORKER_COMMANDS, (*shared, *own), (keys.live, rq_channel)),)
     # Scripts are told the control channel as if it were a key.
-    own = keys.halted, keys.control("*"), keys.ticket("*"), *_documents(keys), keys.blueprints, keys.deleted_blueprints
+    own = (
+        *(keys.halted, keys.control("*"), keys.archived, keys.ticket("*")),
+        *(*_documents(keys), keys.blueprints, keys.deleted_blueprints),
+    )
     channels = keys.live, keys.probe("*"), keys.control("*")
     return (Grant(_API_COMMANDS, (*shared, *own, *_enqueuing(keys)), channels),)
 

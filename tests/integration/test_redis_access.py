@@ -16,7 +16,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from agent_bridge import AgentBridge
 from agent_bus.access_rules import SELECTORS_SINCE, User
 from agent_bus.connection import connect, with_credentials
-from agent_bus.jobs import TAGS, queue_key
+from agent_bus.jobs import ARCHIVE_HISTORIES, JOBS, REMOVE_ORPHANED_BLOBS, TAGS, JobKind, queue_key
 from agent_bus.keys import Keys
 from agent_bus.refusals import is_not_permitted
 from agent_bus.timestamps import now
@@ -38,9 +38,15 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedRedis]:
 
 
 @pytest.fixture(scope="module")
-def coordinator(guarded: GuardedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the coordinator and the workers have their data."""
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest.fixture(scope="module")
+def coordinator(guarded: GuardedRedis, project: Path) -> Iterator[Server]:
     """A coordinator as its user."""
-    with Server("coordinator", guarded.urls.api, tmp_path_factory.mktemp("coordinator")) as server:
+    with Server("coordinator", guarded.urls.api, project) as server:
         yield server
 
 
@@ -65,9 +71,9 @@ def event(session_id: str, event_type: str = "message", **fields: object) -> dic
 
 
 async def test_everything_works_and_nothing_that_is_needed_is_refused(
-    guarded: GuardedRedis, coordinator: Server, documents: Server, tmp_path: Path, session_id: str
+    guarded: GuardedRedis, coordinator: Server, documents: Server, project: Path, tmp_path: Path, session_id: str
 ) -> None:
-    with worker(guarded.urls.worker, tmp_path / "worker") as jobs:
+    with worker(guarded.urls.worker, project, {"AGENT_ORCHESTRATOR_ARCHIVE_AFTER_SECONDS": "0.1"}) as jobs:
         async with (
             httpx.AsyncClient(base_url=coordinator.url, timeout=30) as http,
             httpx.AsyncClient(base_url=documents.url, timeout=30) as files,
@@ -75,6 +81,7 @@ async def test_everything_works_and_nothing_that_is_needed_is_refused(
         ):
             await _report_and_stop(guarded, http, browser, session_id)
             await _look(http, session_id)
+            await _archive_and_delete(guarded, http, session_id)
             await _edit_blueprints(http)
             await _keep_documents(files)
             _command(guarded, tmp_path, coordinator, documents)
@@ -113,6 +120,27 @@ async def _look(http: httpx.AsyncClient, session_id: str) -> None:
     patched = await http.patch(f"/sessions/{session_id}/metadata", json={"session_name": "Named"})
     assert patched.status_code == 200
     assert (await http.delete(f"/sessions/{session_id}-hooks")).status_code == 200
+
+
+async def _archive_and_delete(guarded: GuardedRedis, http: httpx.AsyncClient, session_id: str) -> None:
+    with guarded.administrator() as client:
+
+        def due(job: JobKind, done: bool) -> bool:
+            client.delete(KEYS.due(job.name))
+            return done
+
+        moved = KEYS.history(session_id)
+        await asyncio.to_thread(
+            wait_until, lambda: due(ARCHIVE_HISTORIES, not client.exists(moved)), "the history to move"
+        )
+        assert len((await http.get(f"/events/{session_id}")).json()["events"]) == 7
+        assert (await http.delete(f"/sessions/{session_id}")).status_code == 200
+        # As if it had been an hour ago.
+        (name,) = client.zrange(KEYS.archived, 0, -1)  # type: ignore[misc]
+        client.zadd(KEYS.archived, {name: 1})
+        await asyncio.to_thread(
+            wait_until, lambda: due(REMOVE_ORPHANED_BLOBS, not client.exists(KEYS.archived)), "its object to go"
+        )
 
 
 async def _edit_blueprints(http: httpx.AsyncClient) -> None:
@@ -155,9 +183,10 @@ def _command(guarded: GuardedRedis, folder: Path, coordinator: Server, documents
 
 def _waiting(guarded: GuardedRedis) -> int:
     with guarded.administrator() as client:
-        done = client.exists(*(KEYS.due(job) for job in ("rebuild_index", "remove_orphaned_blobs", "end_lost_runs")))
+        periodic = [KEYS.due(job.name) for job in JOBS if job.every_seconds]
+        done = client.exists(*periodic)
         waiting = sum(int(client.llen(key)) for key in client.keys("rq:queue:*"))  # type: ignore[arg-type]
-        return waiting + 3 - int(done) + int(client.zcard("rq:wip:ao-maintenance"))  # type: ignore[arg-type]
+        return waiting + len(periodic) - int(done) + int(client.zcard("rq:wip:ao-maintenance"))  # type: ignore[arg-type]
 
 
 ATTACKS: dict[str, tuple[str | bytes, ...]] = {
