@@ -13,6 +13,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from agent_bus.event_writer import WriterFull
 from api.noted import NotedJSONResponse, ensure_name
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,10 @@ def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
         return problem(error.status_code, error.detail, dict(error.headers or {}))
     if isinstance(error, RequestValidationError):
         return problem(422, explain(error))
+    if isinstance(error, WriterFull):
+        # The writer's own log says it once.
+        detail = f"Redis does not keep up: {error}; try again shortly"
+        return problem(503, detail, {"Retry-After": RETRY_AFTER_SECONDS})
     if isinstance(error, RedisConnectionError | RedisTimeoutError):
         logger.warning("redis unavailable for %s %s: %s", method, path, error)
         return problem(503, "Redis is not reachable; try again shortly", {"Retry-After": RETRY_AFTER_SECONDS})

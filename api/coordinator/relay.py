@@ -50,12 +50,15 @@ class Watch:
 class Relay:
     """The browsers of one process, and whoever in it waits for a session to change."""
 
-    def __init__(self, bus: Bus, live: Redis, *, init_sessions: int) -> None:
-        """`live` is for the subscription: connected with retries=0 and timeout=None."""
+    def __init__(self, bus: Bus, live: Redis, *, init_sessions: int, control: Bus | None = None) -> None:
+        """`live` is for the subscription: connected with retries=0 and timeout=None.
+
+        control: what the subscription reads by, so that it need not wait for browsers that join; without it, `bus`.
+        """
         self._bus = bus
         self._sessions = Sessions(bus)
         self._init_sessions = init_sessions
-        self._source = Subscriber(bus, live, deliver=self._deliver, start_over=self._start_over)
+        self._source = Subscriber(control or bus, live, deliver=self._deliver, start_over=self._start_over)
         self._rounds = Rounds()
         self._unfiltered: set[Outbox] = set()
         self._by_session: dict[str, set[Outbox]] = {}

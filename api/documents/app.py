@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Scope
 from agent_bus.blobs import BlobStoreFailed
 from agent_bus.settings import Settings
 from api.application import REFUSALS, create_application, guard
-from api.body_limit import BodyLimit
+from api.body_limit import BodyLimit, BodyRoom
 from api.documents import health, routes
 from api.documents.failures import blob_store_failed
 from api.documents.metrics import DocumentsMetrics
@@ -39,7 +39,8 @@ def create_documents_api(settings: Settings, metrics: DocumentsMetrics | None = 
     app.include_router(routes.router, responses=REFUSALS)
     add_metrics_route(app, metrics.registry, lambda: metrics.sample(app.state.services))
     app.add_exception_handler(BlobStoreFailed, blob_store_failed)
-    app.add_middleware(BodyLimit, limit=settings.max_event_bytes, exempt=_is_upload)
+    room = BodyRoom(settings.max_bodies_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_event_bytes, room=room, exempt=_is_upload)
     return app
 
 
