@@ -46,8 +46,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._doors = Doors(10**9, 10**9) if doors is None else doors
         self._refused = False
         self._in_head = False
-        # Bytes that came since the head began; of the first ones only the connection knows how many were its own.
+        # Bytes that came since the head began, and those that it began with, not all of which need be its own.
         self._head_bytes = 0
+        self._first_bytes = 0
         self._fed = 0
         # Bytes of a body's framing that brought nothing of the body: extensions of chunks, and trailers.
         self._barren_bytes = 0
@@ -123,18 +124,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._in_head, self._head_bytes, self._barren_bytes = True, 0, 0
+        self._in_head, self._head_bytes, self._first_bytes, self._barren_bytes = True, 0, self._fed, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is there."""
-        self._in_head = False
         self._waiting_since = None
         if self._refused:
             return
         if (fault := self._fault()) is not None:
             self._refuse(*fault)
             return
+        self._in_head = False
         super().on_headers_complete()
         if len(self.pipeline) > PIPELINED:
             # Nobody could tell to which of them an answer belongs.
@@ -148,7 +149,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.headers) > FIELDS:
             return 431, f"The request has more than {FIELDS} header fields"
         # Only one that came with much else can be too large and yet complete.
-        if self._head_bytes + self._fed > HEAD_BYTES:
+        if self._first_bytes + self._head_bytes > HEAD_BYTES:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > HEAD_BYTES:
                 return 431, f"The head of the request is larger than the limit of {HEAD_BYTES} bytes"
@@ -192,8 +193,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         cycle = self.cycle
-        if cycle is not None and cycle.response_started and not cycle.response_complete:
-            # In the middle of an answer another one can't be told from it.
+        if cycle is not None and not cycle.response_complete and (cycle.response_started or self._in_head):
+            # In the middle of an answer, or before the one to an earlier request, this one would be taken for that.
             self.transport.abort()
             return
         if cycle is not None:

@@ -1,4 +1,4 @@
-"""Allowances: ten seconds' worth at once, the rate afterwards, each for itself, and no more known than there is room."""
+"""Allowances: ten seconds' worth at once, the rate afterwards, each for itself, and no more known than fit."""
 
 import pytest
 from hypothesis import given

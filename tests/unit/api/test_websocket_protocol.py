@@ -2,19 +2,16 @@
 
 import asyncio
 import datetime
-import inspect
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
-import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -26,37 +23,14 @@ from websockets.frames import Frame, Opcode
 
 from api import websocket_protocol
 from api.websocket_protocol import WireProtocol, wire_of
+from tests.unit.both_loops import on_both_loops
 from tests.unit.live import eventually
 from tests.wires import RawBrowser
 
-LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
-    "asyncio": asyncio.SelectorEventLoop,
-    "uvloop": uvloop.new_event_loop,
-}
 KIB = 1024
 # More than the kernel and the transport hold for a browser with a small window.
 FLOOD = b"x" * (64 * KIB)
 SMALL_BUFFER = 4 * KIB
-TEST_SECONDS = 40
-
-
-def on_both_loops(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """Runs a test once on each of the loops that a server may run on."""
-
-    @pytest.mark.parametrize("loop", LOOPS)
-    @wraps(test)
-    def run(loop: str, **fixtures: Any) -> None:
-        async def timed() -> None:
-            async with asyncio.timeout(TEST_SECONDS):
-                await test(**fixtures)
-
-        with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
-            runner.run(timed())
-
-    signature = inspect.signature(test)
-    own = inspect.Parameter("loop", inspect.Parameter.KEYWORD_ONLY)
-    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), own])  # type: ignore[attr-defined]
-    return run
 
 
 def frame(text: bytes) -> bytes:
