@@ -6,7 +6,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from api import websocket_protocol
-from api.websocket_protocol import WireProtocol, wire_of
+from api.websocket_protocol import BURST_FRAMES, TOO_MUCH, WireProtocol, wire_of
 from tests.unit.both_loops import on_both_loops
 from tests.unit.live import eventually
 from tests.wires import RawBrowser
@@ -400,6 +400,58 @@ async def test_a_message_in_fragments_with_pings_between_reaches_the_application
         assert visit.received == [{"type": "websocket.receive", "text": "one two three"}]
         await browser.until(lambda: len(browser.frames) == 2, "the pong")
         assert {bytes(frame.data) for frame in browser.frames} == {b"?", b"meanwhile"}
+
+
+def mask(opcode: Opcode, data: bytes = b"", *, fin: bool = True) -> bytes:
+    return Frame(opcode, data, fin).serialize(mask=True)
+
+
+@on_both_loops
+async def test_a_browser_that_sends_without_end_is_let_go_and_costs_nothing(soon: None) -> None:
+    floods = {
+        "pings": [mask(Opcode.PING, b"?" * 125)],
+        "pongs": [mask(Opcode.PONG)],
+        "messages": [mask(Opcode.TEXT, b"x")],
+        "fragments": [mask(Opcode.TEXT, fin=False), *[mask(Opcode.CONT, fin=False)] * 10_000],
+    }
+    async with Site().open() as site:
+        for name, frames in floods.items():
+            async with RawBrowser(site.url) as browser:
+                await eventually(lambda: site.visits, "the browser")
+                visit = site.visits.pop()
+                flood = b"".join(frames * (2 * BURST_FRAMES if len(frames) == 1 else 1))
+                with suppress(ConnectionError):
+                    await browser.send(flood)
+                await asyncio.wait_for(visit.disconnected.wait(), 10)
+                assert visit.wire.ended_with == TOO_MUCH, name
+                # And what the time since then brings.
+                assert len(visit.received) < 1.5 * BURST_FRAMES, name
+                assert len(visit.wire.frames) == 0, name
+
+
+@on_both_loops
+async def test_a_browser_that_sends_now_and_then_may_do_so_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_protocol, "BURST_FRAMES", 2000)
+    monkeypatch.setattr(websocket_protocol, "FRAMES_PER_SECOND", 10**6)
+    async with Site().open() as site, connect(site.url, proxy=None) as browser:
+        visit = await site.visit()
+        for _ in range(3000):
+            await (await browser.ping())
+        assert visit.wire.ready
+
+
+@on_both_loops
+async def test_pings_of_a_browser_that_does_not_read_are_not_answered_into_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(websocket_protocol, "BURST_FRAMES", 10**9)
+    async with Site().open() as site, RawBrowser(site.url, buffer_bytes=SMALL_BUFFER) as browser:
+        visit = await site.visit()
+        await stall(visit)
+        held = visit.wire.transport.get_write_buffer_size()
+        await browser.send(mask(Opcode.PING, b"?" * 125) * 5000 + mask(Opcode.TEXT, b"after them"))
+        await eventually(lambda: visit.received, "the message after the pings")
+        assert visit.wire.transport.get_write_buffer_size() <= held
 
 
 @on_both_loops
