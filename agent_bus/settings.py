@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     """The largest body that is not an upload."""
     max_upload_bytes: int = Field(default=256 * MIB, ge=1)
     """The largest file."""
+    max_uploads: int = Field(default=32, ge=1)
+    """How many uploads a process takes at once; each may hold 20 MB on its way to the store."""
     replay_window: int = Field(default=REPLAY_WINDOW, ge=1)
     """Messages kept for browsers that come back; older ones cost a browser a new `init`."""
     ws_buffer_bytes: int = Field(default=MIB, ge=1024)
