@@ -49,7 +49,8 @@ VALUES = [
 ]  # fmt: skip
 FILENAMES = [
     b"a\r\nX-Injected: 1", b"a\nb", b"..", b".", b"/", b"\\", b"../../etc/passwd", b"C:\\x", b"a\x00b", b"\xff\xfe",
-    b'a\\"b', b"%0d%0aX-Injected: 1", b"\xed\xa0\x80", b"x" * 5000, "\u202egpj.exe".encode(), b" ", b"*", b"-rf", b"a;b",
+    b'a\\"b', b"%0d%0aX-Injected: 1", b"\xed\xa0\x80", b"x" * 5000, "\u202egpj.exe".encode(), b" ", b"*", b"-rf",
+    b"a;b",
 ]  # fmt: skip
 # What is not described as a property, and is read all the same.
 MORE_FIELDS = ["project_dir", "agent_name", "usage", "cost_usd", "tool_response", "tool_use_id", "agent_id"]
@@ -206,9 +207,9 @@ def test_hostile_forms_are_answered_in_words_and_names_of_files_stay_names(
     for metadata in [*BODIES[1:], *(f'{{"a":{value}}}'.encode() for value in VALUES)]:
         target.ask("POST", "/documents", **form(FILE, (b'name="metadata"', metadata)))
     for said in (
-        form(end=b""), form(end=b"--B"), form(), form(FILE, FILE), form(*[(b'name="x"', b"")] * 60), 
-        form(FILE, end=b""), form((b"name=\xff", b"x")), form((b"x", b"x")), form((b'name="file"', b"x")), form(end=b"\r\n" * 400_000),
-        form(end=b"--B\r\n" + b"h: v\r\n" * 100_000),
+        form(end=b""), form(end=b"--B"), form(), form(FILE, FILE), form(*[(b'name="x"', b"")] * 60),
+        form(FILE, end=b""), form((b"name=\xff", b"x")), form((b"x", b"x")), form((b'name="file"', b"x")),
+        form(end=b"\r\n" * 400_000), form(end=b"--B\r\n" + b"h: v\r\n" * 100_000),
     ):  # fmt: skip
         target.ask("POST", "/documents", **said)
     assert target.wrong == []
