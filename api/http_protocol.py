@@ -45,6 +45,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._doors = Doors(10**9, 10**9) if doors is None else doors
         self._refused = False
+        self._upgraded = False
         self._in_head = False
         # Bytes that came since the head began, and those that it began with, not all of which need be its own.
         self._head_bytes = 0
@@ -95,7 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._fed, self._fruitful = len(data), False
         super().data_received(data)
         cycle = self.cycle
-        if self._refused or self.transport is None:
+        if self._refused or self._upgraded:
             return
         if self._in_head:
             if len(self.url) > URL_BYTES:
@@ -178,6 +179,8 @@ class BoundedProtocol(HttpToolsProtocol):
             most = self._doors.most_websockets
             self._refuse(503, f"{most} WebSockets are open, as many as this server takes ({WEBSOCKETS_SETTING})")
         else:
+            # From here on the connection is another protocol's.
+            self._upgraded = True
             self._forget_timers()
             super().handle_websocket_upgrade()
 

@@ -424,6 +424,21 @@ async def test_websockets_have_a_number_of_their_own(caplog: pytest.LogCaptureFi
 
 
 @on_both_loops
+async def test_a_websocket_is_not_waited_for_like_a_request(soon: None) -> None:
+    async with Site().open() as site, Client(site) as browser, Client(site) as silent:
+        await browser.say(GET)
+        assert (await browser.answer())[0] == 200
+        await browser.say(UPGRADE + b"\r\n")
+        assert b" 101 " in await browser.reader.readuntil(b"\r\n\r\n")
+        # One that was connected later than the WebSocket has been let go by then.
+        assert await silent.end() == b""
+        async with Client(site) as another:
+            assert await another.end() == b""
+        assert not browser.reader.at_eof()
+        assert site.doors.websockets == 1
+
+
+@on_both_loops
 async def test_a_handshake_is_bounded_like_a_request() -> None:
     async with Site().open() as site:
         for more, expected in (
