@@ -8,13 +8,14 @@ whole; one timer a connection looks now and then whether it is the client that i
 The subclass touches what uvicorn does not call public, so `pyproject.toml` names the versions that this is tested with.
 """
 
+import asyncio
 import json
 import math
 from asyncio import TimerHandle, Transport
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.doors import WEBSOCKETS_SETTING, Doors
 from api.errors import RETRY_AFTER_SECONDS
@@ -37,6 +38,16 @@ PIPELINED = 32
 LINGER_SECONDS = 1.0
 
 
+class _Over:
+    """In the place of a request, once none is answered any more."""
+
+    response_started = response_complete = disconnected = True
+    more_body = False
+
+    def __init__(self) -> None:
+        self.message_event = asyncio.Event()
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One HTTP connection, until it ends or becomes a WebSocket."""
 
@@ -53,7 +64,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._fed = 0
         # Bytes of a body's framing that brought nothing of the body: extensions of chunks, and trailers.
         self._barren_bytes = 0
-        self._fruitful = False
         # Since when, and for how long at most, the client is waited for.
         self._waiting_since: float | None = None
         self._patience = HEAD_SECONDS
@@ -93,7 +103,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._in_head:
             self._head_bytes += len(data)
-        self._fed, self._fruitful = len(data), False
+        self._fed = len(data)
+        before = self.cycle
+        had = 0 if before is None else len(before.body)
         super().data_received(data)
         cycle = self.cycle
         if self._refused or self._upgraded:
@@ -108,17 +120,17 @@ class BoundedProtocol(HttpToolsProtocol):
         elif cycle is None or cycle.response_complete:
             self._wait(HEAD_SECONDS)
         elif cycle.more_body:
-            self._look_at_framing(len(data))
+            # Nobody has taken any of it in between.
+            self._look_at_body(came=cycle is not before or len(cycle.body) > had)
         else:
             self._waiting_since = None
 
-    def _look_at_framing(self, size: int) -> None:
-        if self._fruitful:
+    def _look_at_body(self, *, came: bool) -> None:
+        if came:
             self._barren_bytes = 0
             self._waiting_since = None
-            self._wait(STALL_SECONDS)
-            return
-        self._barren_bytes += size
+        else:
+            self._barren_bytes += self._fed
         self._wait(STALL_SECONDS)
         if self._barren_bytes > HEAD_BYTES or len(self.headers) > FIELDS:
             self._refuse(431, f"What the body is framed with is larger than the limit of {HEAD_BYTES} bytes")
@@ -156,17 +168,6 @@ class BoundedProtocol(HttpToolsProtocol):
                 return 431, f"The head of the request is larger than the limit of {HEAD_BYTES} bytes"
         return None
 
-    def on_body(self, body: bytes) -> None:
-        """Some of the body is there."""
-        self._fruitful = True
-        if not self._refused:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """The request is whole."""
-        if not self._refused:
-            super().on_message_complete()
-
     def handle_websocket_upgrade(self) -> None:
         """The request wants to become a WebSocket."""
         if self._refused:
@@ -193,20 +194,21 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, detail: str) -> None:
         """Answers in the place of the application, and ends the connection once the client can have heard it."""
         self._refused = True
+        # What is left of the bytes at hand belongs to nobody.
+        cycle, self.cycle = self.cycle, cast(RequestResponseCycle, _Over())
+        # In the middle of an answer, or before the one to an earlier request, this one would be taken for that.
+        confusing = cycle is not None and not cycle.response_complete and (cycle.response_started or self._in_head)
+        for given_up in [cycle, *(waiting for waiting, _ in self.pipeline)]:
+            if given_up is not None:
+                # The application hears that the client has gone; what it still answers goes nowhere.
+                given_up.disconnected = True
+                given_up.message_event.set()
+        self.pipeline.clear()
         if self.transport.is_closing():
             return
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete and (cycle.response_started or self._in_head):
-            # In the middle of an answer, or before the one to an earlier request, this one would be taken for that.
+        if confusing:
             self.transport.abort()
             return
-        if cycle is not None:
-            # The application hears that the client has gone; what it still answers goes nowhere.
-            cycle.disconnected = True
-            cycle.message_event.set()
-        for waiting, _ in self.pipeline:
-            waiting.disconnected = True
-        self.pipeline.clear()
         body = json.dumps({"detail": detail}).encode()
         again = f"retry-after: {RETRY_AFTER_SECONDS}\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
         head = (
