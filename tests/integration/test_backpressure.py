@@ -43,7 +43,7 @@ async def test_what_does_not_fit_is_refused_and_what_was_accepted_is_there(
                     while not any(post.done() and post.result().status_code == 503 for post in posts):
                         largest = max(largest, process.memory_info().rss)
                         await asyncio.sleep(0.01)
-                # What keeps the system in hand does not stand in the queue. (A new connection takes several round trips.)
+                # What keeps the system in hand stands in no queue. (A new connection takes several round trips.)
                 proxy.delay_seconds = 0.1
                 assert (await client.get("/health")).status_code == 200
                 stopped = await client.post("/sessions/quiet/stop")
