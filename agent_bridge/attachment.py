@@ -8,6 +8,7 @@ import logging
 import random
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from redis.asyncio.client import PubSub
 from redis.exceptions import NoScriptError, RedisError
@@ -17,6 +18,7 @@ from agent_bridge.link import Ending, LinkSettings
 from agent_bridge.outgoing import Batch, Outgoing
 from agent_bridge.state import BridgeState
 from agent_bus import tracing
+from agent_bus.allowances import SESSION_EVENTS_VARIABLE, Allowances
 from agent_bus.bus import Bus
 from agent_bus.commands import RENEWALS_PER_LEASE, Lease, StopCommand
 from agent_bus.connection import TIMEOUT_SECONDS, connect
@@ -56,12 +58,17 @@ class Attachment:
         self._state = BridgeState()
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
+        self._allowance = Allowances(settings.events_per_second)
+        self._slowed = False
+        self._ceased = asyncio.Event()
         self._attended = False
         self._epoch = ""
         self._acknowledging: asyncio.Task[None] | None = None
         tracing.join()
         self._stopping: tracing.Span | None = None
-        self._redis = connect(settings.redis_url, name="bridge", retries=0, max_connections=4)
+        # Three of them, so that the lease, and the word that the agent has ceased, wait for no event.
+        self._redis = connect(settings.redis_url, name="bridge", retries=0, max_connections=2)
+        self._sending = connect(settings.redis_url, name="bridge-events", retries=0, max_connections=1)
         self._live = connect(settings.redis_url, name="bridge-control", retries=0, timeout=None, max_connections=1)
         self._bus = Bus(self._redis, Keys(settings.namespace))
         self._sessions = Sessions(self._bus)
@@ -79,6 +86,7 @@ class Attachment:
     def acknowledge(self, closing: EventRecord) -> None:
         """The agent has ceased as it was told to; tells Redis, once."""
         if self._acknowledging is None and self._state.command is not None:
+            self._ceased.set()
             self._acknowledging = asyncio.create_task(
                 self._acknowledge(self._state.command, closing), name="bridge acknowledgement"
             )
@@ -91,6 +99,7 @@ class Attachment:
         ]
         try:
             ending = await closing
+            self._ceased.set()
             self._outgoing.close()
             # A Redis that has not been there all along is not worth as long a wait.
             patience = self._settings.close_seconds if self._state.run is not None else NEVER_ATTACHED_SECONDS
@@ -107,7 +116,7 @@ class Attachment:
                 tasks.append(self._acknowledging)
             await end(tasks)
             self._trace_end("not acknowledged")
-            for client in (self._redis, self._live):
+            for client in (self._redis, self._sending, self._live):
                 await client.aclose()
 
     async def _finish(self, ending: Ending) -> None:
@@ -234,8 +243,11 @@ class Attachment:
             await self._wake.wait()
             self._wake.clear()
             while self._state.run is not None and (batch := self._outgoing.batch()):
+                await self._turn(len(batch.events))
+                if (run := self._state.run) is None:
+                    break
                 try:
-                    await self._append(batch, self._state.run)
+                    await self._append(batch, run)
                 except NoScriptError:
                     await self._teach()
                 except (RedisError, OSError) as error:
@@ -249,6 +261,19 @@ class Attachment:
                     self._outgoing.sent(batch)
                     self._progress.set()
 
+    async def _turn(self, events: int) -> None:
+        """Waits until so many may be sent. An agent that has ceased says nothing more: what is left may go at once."""
+        while not self._ceased.is_set() and (wait := self._allowance.take(self._session_id, events)):
+            if not self._slowed:
+                self._slowed = True
+                logger.warning(
+                    "session %s says more than %g events a second; they wait, and are dropped when the buffer is full "
+                    "(%s)", self._session_id, self._allowance.per_second, SESSION_EVENTS_VARIABLE,
+                )  # fmt: skip
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._ceased.wait()
+
     async def _teach(self) -> None:
         try:
             await self._bus.load("append_events")
@@ -258,7 +283,7 @@ class Attachment:
     async def _append(self, batch: Batch, run: str) -> None:
         producer = Producer(run, self._owner, batch.first)
         call = self._events.append_call(self._session_id, batch.events, producer)
-        appended = self._events.read_append(await self._redis.execute_command("EVALSHA", *call))
+        appended = self._events.read_append(await self._sending.execute_command("EVALSHA", *call))
         self._tell(self._state.ordered(appended.command))
 
     async def _all_sent(self) -> None:

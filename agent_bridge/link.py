@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from agent_bridge.encoding import SessionIdentity, encode
 from agent_bridge.outgoing import Outgoing
+from agent_bus.allowances import SESSION_EVENTS_PER_SECOND
 from agent_bus.commands import LEASE_SECONDS, StopCommand
 from agent_bus.event_records import EventRecord
 
@@ -40,6 +41,8 @@ class LinkSettings:
     """The runs are begun and ended by what others report; the lease alone is ours."""
     resumed: bool = False
     """Guarding: the program is another one than a stop that still waits was meant for."""
+    events_per_second: float = SESSION_EVENTS_PER_SECOND
+    """How many are sent on average over ten seconds; 0 for no limit. The others wait in the buffer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Events on their way to Redis: a bounded buffer between the agent's threads and the link's.
 
-Emitting never waits. When Redis is away for so long that the buffer is full, what comes then is dropped and counted,
-and the count goes out as an event of its own in the place of what is missing.
+Emitting never waits. When Redis is away for so long that the buffer is full, or the agent says more than it may,
+what comes then is dropped and counted, and the count goes out as an event of its own in the place of what is missing.
 """
 
 import threading

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from agent_bridge.encoding import SessionIdentity, content_blocks, encode
 from agent_bridge.errors import BridgeNotEntered
 from agent_bridge.link import CLOSE_SECONDS, GUARD_CLOSE_SECONDS, Ending, Link, LinkSettings
+from agent_bus.allowances import session_events_per_second
 from agent_bus.commands import LEASE_SECONDS, StopCommand
 from agent_bus.discovery import NAMESPACE_VARIABLE, find_redis_url
 from agent_bus.identifiers import check_name, check_session_id
@@ -41,7 +42,7 @@ class Reporting:
         redis-url file of the project. lease_seconds: how soon people see that the agent was killed. guard: the agent's
         hooks begin and end its runs; entering takes the lease and begins one only where there has been none. resumed:
         and it is another program than a stop that still waits was meant for.
-        Raises ValueError for a session_id or session_name that can't be one.
+        Raises ValueError for a session_id or session_name that can't be one, or a limit in the environment.
         """
         own_id = check_session_id(session_id) if session_id is not None else str(uuid.uuid4())
         self._identity = SessionIdentity(
@@ -57,6 +58,7 @@ class Reporting:
             GUARD_CLOSE_SECONDS if guard else CLOSE_SECONDS,
             guard=guard,
             resumed=resumed,
+            events_per_second=session_events_per_second(),
         )
         self._link: Link | None = None
         self._command: StopCommand | None = None

@@ -13,6 +13,7 @@ import click
 from agent_bridge import AgentBridge
 from agent_bridge.supervisor import Grace, Supervisor
 from agent_bus import tracing
+from agent_bus.allowances import InvalidLimit
 from agent_bus.discovery import PROJECT_DIR_VARIABLE, find_redis_url
 
 _SECONDS = click.FloatRange(min=0)
@@ -82,6 +83,8 @@ def run(
             agent_name=agent,
             redis_url=redis_url,
         )
+    except InvalidLimit as error:
+        raise click.ClickException(str(error)) from error
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--session-id or --name") from error
     grace = Grace(interrupt_seconds, terminate_seconds, kill_seconds)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agent_bus.allowances import SESSION_EVENTS_PER_SECOND
 from agent_bus.bus import REPLAY_WINDOW
 from agent_bus.connection import check_url
 from agent_bus.discovery import DEFAULT_URL, Part, data_folder, find_redis_url
@@ -72,12 +73,24 @@ class Settings(BaseSettings):
     """The largest body that is not an upload."""
     max_upload_bytes: int = Field(default=256 * MIB, ge=1)
     """The largest file."""
+    max_uploads: int = Field(default=32, ge=1)
+    """How many uploads a process takes at once; each may hold 20 MB on its way to the store."""
     replay_window: int = Field(default=REPLAY_WINDOW, ge=1)
     """Messages kept for browsers that come back; older ones cost a browser a new `init`."""
     ws_buffer_bytes: int = Field(default=MIB, ge=1024)
     """How far a browser may fall behind before it is let go."""
     init_sessions: int = Field(default=500, ge=1, le=1000)
     """How many of the newest sessions `init` carries."""
+    session_events_per_second: int = Field(default=SESSION_EVENTS_PER_SECOND, ge=0)
+    """What one session may say, on average over ten seconds; 0 for no limit."""
+    token_requests_per_second: int = Field(default=10_000, ge=0)
+    """What the holder of one token may ask for, likewise."""
+    max_connections: int = Field(default=10_000, ge=1)
+    """How many connections without a WebSocket a process takes."""
+    max_websockets: int = Field(default=10_000, ge=0)
+    """How many WebSockets a process takes."""
+    max_bodies_bytes: int = Field(default=256 * MIB, ge=MIB)
+    """How much the bodies of all requests under way may take together, uploads left out."""
 
     @field_validator("cors_origins", "allowed_hosts", mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from agent_bus.settings import Settings
 from api.authentication import Authentication, TakeTicket
 from api.errors import DETAIL, install_error_handlers, problem
-from api.security import NeighbourhoodGuard
+from api.security import NeighbourhoodGuard, own_origins
 from api.shortcuts import Find, Shortcuts
 from api.token_file import token_source
 
@@ -22,11 +22,25 @@ VERSION = "0.1.0"
 
 
 class JsonCORSMiddleware(CORSMiddleware):
-    """CORS as the library does it, but refusals are JSON like every error."""
+    """CORS as the library does it, but refusals are JSON like every error.
+
+    Browsers ask before a page may reach into a private network (Private Network Access), and may ask so for the
+    server's own page, too: where it was loaded under a public address. So that page counts as listed.
+    """
+
+    def __init__(self, app: ASGIApp, **options: Any) -> None:
+        """The options are the library's."""
+        super().__init__(app, allow_private_network=True, **options)
+        self._any_page = CORSMiddleware(app, allow_private_network=True, **(options | {"allow_origins": ["*"]}))
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """The answer to a preflight."""
-        answer = super().preflight_response(request_headers)
+        origin = request_headers["origin"]
+        if origin in own_origins(request_headers.get("host", "")):
+            answer = self._any_page.preflight_response(request_headers)
+            answer.headers["Access-Control-Allow-Origin"] = origin
+        else:
+            answer = super().preflight_response(request_headers)
         if answer.status_code < 400:
             return answer
         return problem(answer.status_code, f"{bytes(answer.body).decode()}; see CORS_ORIGINS", {"Vary": "Origin"})
@@ -81,5 +95,8 @@ def guard(
     if shortcuts is not None:
         inner = Shortcuts(inner, shortcuts)
     if (tokens := token_source(settings)) is not None:
-        inner = Authentication(inner, tokens, take_ticket=take_ticket, dressed=with_cors)
+        inner = Authentication(
+            inner, tokens, take_ticket=take_ticket, dressed=with_cors,
+            requests_per_second=settings.token_requests_per_second,
+        )  # fmt: skip
     return NeighbourhoodGuard(inner, origins=origins, hosts=settings.allowed_hosts)

@@ -13,8 +13,11 @@ from redis.exceptions import RedisError
 from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agent_bus.allowances import Allowances
 from agent_bus.coordinator_address import TOKEN_VARIABLE
+from api.control import is_control
 from api.errors import problem
+from api.rate_limits import TOKEN_SETTING, too_many
 from api.roles import Roles, who_may
 from api.security import FORBIDDEN_ORIGIN, close_socket
 from api.token_file import RELOAD_SECONDS, TokenSource
@@ -63,9 +66,14 @@ class Authentication:
         *,
         take_ticket: TakeTicket | None = None,
         dressed: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+        requests_per_second: float = 0,
     ) -> None:
-        """take_ticket: for WebSockets that can't send a header. dressed: a refusal, so that web pages can read it."""
+        """take_ticket: for WebSockets that can't send a header. dressed: a refusal, so that web pages can read it.
+
+        requests_per_second: what each token is good for; 0 for no limit.
+        """
         self._app = app
+        self._allowances = Allowances(requests_per_second)
         self._tokens = tokens
         self._take_ticket = take_ticket
         self._dressed = dressed
@@ -99,6 +107,9 @@ class Authentication:
                 f"The token {principal.name!r} has the role {principal.role}; this needs {_listed(roles)}",
                 {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
             )
+        elif (wait := self._allowances.take(principal.digest)) and not is_control(scope["method"], scope["path"]):
+            limit = f"{self._allowances.per_second:g} requests"
+            answer = too_many(f"The token {principal.name!r}", limit, TOKEN_SETTING, wait)
         else:
             scope[_PRINCIPAL] = principal
             await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""A limit on request bodies, so that one request can't fill the memory."""
+"""Limits on request bodies, so that neither one request nor all of them together can fill the memory."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,36 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
+from api.errors import RETRY_AFTER_SECONDS, problem
+
+# The framework keeps the pieces as they come, and each is an object, however small it is.
+PIECE_BYTES = 64
+
+
+class BodyRoom:
+    """What the bodies of all requests under way may take together, in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def take(self, size: int) -> None:
+        """Room for so much more, to be given back by taking it off `used`. Raises HTTPException where there is none."""
+        if self.used + size > self.limit:
+            detail = f"The requests under way have {self.used} bytes already, of {self.limit}; try again shortly"
+            raise HTTPException(503, detail, {"Retry-After": RETRY_AFTER_SECONDS, "Connection": "close"})
+        self.used += size
 
 
 class BodyLimit:
     """ASGI middleware: bodies over `limit` bytes get 413. `exempt` says which requests limit themselves."""
 
-    def __init__(self, app: ASGIApp, *, limit: int, exempt: Callable[[Scope], bool] = lambda _: False) -> None:
+    def __init__(
+        self, app: ASGIApp, *, limit: int, room: BodyRoom, exempt: Callable[[Scope], bool] = lambda _: False
+    ) -> None:
         self._app = app
         self._limit = limit
+        self._room = room
         self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -27,14 +48,19 @@ class BodyLimit:
         if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > self._limit):
             await problem(413, detail, {"Connection": "close"})(scope, receive, send)
             return
-        received = 0
+        received, held = 0, 0
 
         async def counted() -> Message:
-            nonlocal received
+            nonlocal received, held
             message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._limit:
+            size = len(message.get("body", b""))
+            if received + size > self._limit:
                 raise HTTPException(413, detail, {"Connection": "close"})
+            self._room.take(size + PIECE_BYTES)
+            received, held = received + size, held + size + PIECE_BYTES
             return message
 
-        await self._app(scope, counted, send)
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._room.used -= held

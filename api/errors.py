@@ -15,6 +15,7 @@ from starlette.routing import Match
 
 from agent_bus.archive_format import Damaged
 from agent_bus.blobs import BlobStoreFailed
+from agent_bus.event_writer import WriterFull
 from agent_bus.events import ArchivedObjectGone
 from agent_bus.refusals import is_not_permitted
 from api.noted import NotedJSONResponse, ensure_name
@@ -65,6 +66,10 @@ def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
         return problem(error.status_code, error.detail, dict(error.headers or {}))
     if isinstance(error, RequestValidationError):
         return problem(422, explain(error))
+    if isinstance(error, WriterFull):
+        # The writer's own log says it once.
+        detail = f"Redis does not keep up: {error}; try again shortly"
+        return problem(503, detail, {"Retry-After": RETRY_AFTER_SECONDS})
     if isinstance(error, AuthenticationError) or is_not_permitted(error):
         logger.error("redis does not let this server do what %s %s takes: %s", method, path, error)
         detail = "Redis does not let this server do that; its log says why"

@@ -46,6 +46,11 @@ def is_loopback(name: str) -> bool:
         return False
 
 
+def own_origins(host: str) -> tuple[str, str]:
+    """The origins of the pages that a server has under this `Host`, which must have been found to be a known one."""
+    return f"http://{host}", f"https://{host}"
+
+
 async def close_socket(receive: Receive, send: Send, code: int, reason: str) -> None:
     """Refuses a WebSocket whose handshake nobody has answered yet."""
     # Accepted first, since a browser's script sees the code of a close and not the status of a handshake.
@@ -87,7 +92,7 @@ class NeighbourhoodGuard:
         return is_loopback(name) or name in self._hosts or "*" in self._hosts
 
     def _origin_allowed(self, origin: str, host: str) -> bool:
-        return origin in self._origins or "*" in self._origins or origin in (f"http://{host}", f"https://{host}")
+        return origin in self._origins or "*" in self._origins or origin in own_origins(host)
 
     @staticmethod
     async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, detail: str) -> None:

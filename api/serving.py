@@ -6,18 +6,22 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from agent_bus import tracing
 from agent_bus.settings import Settings
+from api.doors import Doors
+from api.http_protocol import BoundedProtocol
 from api.websocket_protocol import WireProtocol
 
 logger = logging.getLogger(__name__)
 
 # Browsers send nothing that is longer than a frame's header and a few words.
-LARGEST_WEBSOCKET_MESSAGE = 64 * 1024
+LARGEST_WEBSOCKET_MESSAGE = 16 * 1024
 # What is buffered for a browser goes out within milliseconds; one that takes longer is not reading.
 DRAIN_SECONDS = 5.0
 # Above the five seconds that a stop request waits for its agent by default.
@@ -76,11 +80,14 @@ def serve(create_app: CreateApp, settings: Settings, sockets: Sequence[socket.so
     """
     made = create_app(settings)
     served = made if isinstance(made, Served) else Served(made)
+    doors = Doors(settings.max_connections, settings.max_websockets)
+    doors.allow_files()
     config = uvicorn.Config(
         served.app,
         loop="auto",
-        http="httptools",
-        ws=WireProtocol,
+        # uvicorn only calls them.
+        http=cast("type[BoundedProtocol]", partial(BoundedProtocol, doors=doors)),
+        ws=cast("type[WireProtocol]", partial(WireProtocol, doors=doors)),
         ws_max_size=LARGEST_WEBSOCKET_MESSAGE,
         ws_per_message_deflate=False,
         lifespan="on",

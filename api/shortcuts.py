@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.body_limit import BodyRoom
 from api.errors import answer_to
 from api.noted import ensure_name
 
@@ -44,34 +45,58 @@ def plain_length(scope: Scope) -> int | None:
     return length
 
 
-async def read_body(receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises ClientDisconnect, or HTTPException for one that is longer than was announced."""
+async def read_body(receive: Receive, limit: int, room: BodyRoom) -> bytes:
+    """The whole body, for which room is taken; to be given back by who is done with it, unless this raises.
+
+    Raises ClientDisconnect, or HTTPException for one that is longer than was announced, or has no room.
+    """
     message = await receive()
     body: bytes = message.get("body", b"")
-    while message.get("more_body", False) and len(body) <= limit:
-        message = await receive()
-        body += message.get("body", b"")
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect
-    if len(body) > limit:
-        raise HTTPException(413, f"The body is larger than the limit of {limit} bytes", {"Connection": "close"})
-    return body
+    if not message.get("more_body", False) and message["type"] != "http.disconnect" and len(body) <= limit:
+        room.take(len(body))
+        return body
+    return await _read_on(message, receive, limit, room)
 
 
-def answering(handle: Callable[[Scope, bytes], Awaitable[Response]], limit: int) -> ASGIApp:
+async def _read_on(message: Message, receive: Receive, limit: int, room: BodyRoom) -> bytes:
+    body = bytearray()
+    try:
+        while True:
+            piece: bytes = message.get("body", b"")
+            room.take(len(piece))
+            # In place: adding to bytes would copy all of it for each of a million pieces.
+            body += piece
+            if len(body) > limit:
+                raise HTTPException(413, f"The body is larger than the limit of {limit} bytes", {"Connection": "close"})
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            if not message.get("more_body", False):
+                return bytes(body)
+            message = await receive()
+    except BaseException:
+        room.used -= len(body)
+        raise
+
+
+def answering(handle: Callable[[Scope, bytes], Awaitable[Response]], limit: int, room: BodyRoom) -> ASGIApp:
     """A handler of bodies as an ASGI application, with errors answered as they are everywhere.
 
-    limit: the largest body, in bytes.
+    limit: the largest body, in bytes. room: for all of them.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        held = 0
         try:
-            response = await handle(scope, await read_body(receive, limit))
+            body = await read_body(receive, limit, room)
+            held = len(body)
+            response = await handle(scope, body)
         except ClientDisconnect:
             return
         except Exception as error:  # noqa: BLE001 - told to the client and to the log
             ensure_name(scope)
             response = answer_to(error, scope["method"], scope["path"])
+        finally:
+            room.used -= held
         await response(scope, receive, send)
 
     return app

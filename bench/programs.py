@@ -119,7 +119,11 @@ def our(part: str, redis_url: str, folder: Path, environment: Mapping[str, str] 
     """One of our servers: `coordinator` or `documents`."""
     port = free_port()
     argv = [sys.executable, "-m", "api.cli", part, "--redis-url", redis_url, "--port", str(port)]
-    own = {"AGENT_ORCHESTRATOR_PROJECT_DIR": str(folder), "PYTHONPATH": str(REPOSITORY)}
+    # One session says here what the whole system can take; its limit is counted all the same.
+    own = {
+        "AGENT_ORCHESTRATOR_PROJECT_DIR": str(folder), "PYTHONPATH": str(REPOSITORY),
+        "AGENT_ORCHESTRATOR_SESSION_EVENTS_PER_SECOND": "1000000",
+    }  # fmt: skip
     return Program(argv, port, folder / f"{part}-{port}.log", own | dict(environment or {}))
 
 

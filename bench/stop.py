@@ -13,14 +13,18 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
+from bench import http_load
 from bench.fanout_load import Order, Outcome
 from bench.http_client import KeptAlive, request_bytes
+from bench.ingest import BODY, CONNECTIONS, stored_events
 from bench.programs import REST, Load, Program, on_processor, our, peer, redis_server
 from bench.rows import Effort, Incorrect, Row, in_turn, ratio_row
 from bench.ways import OURS
-from tests.processes import REPOSITORY
+from tests.processes import REPOSITORY, RedisServer, wait_until
 
 EVENTS_PER_SECOND = 1000.0
+# More than one replica takes.
+FLOOD_EVENTS_PER_SECOND = 10_000.0
 CONFIRMED = b"Session stopped successfully"
 # The crowd only makes the load; what is measured on the same processor goes first.
 CROWD_NICENESS = 10
@@ -95,6 +99,8 @@ class Times:
     confirmed: list[float] = field(default_factory=list)
     bare_http: list[float] = field(default_factory=list)
     publish: list[float] = field(default_factory=list)
+    flood: float = 0.0
+    """Events a second that the server took in meanwhile."""
 
     def median(self, name: str) -> float:
         """The median of one of them."""
@@ -144,6 +150,23 @@ def _busy_stops(effort: Effort, redis_url: str, server: Program, bare: Program) 
     return times
 
 
+def _flooded_stops(effort: Effort, redis: RedisServer, server: Program, bare: Program) -> Times:
+    events_before = stored_events(redis, "bench")
+    # A stop of the flooded server takes tens of milliseconds.
+    seconds = max(effort.seconds, 2 + effort.samples * 0.1)
+    order = http_load.Order(
+        server.port, "POST", "/events", BODY, CONNECTIONS, seconds, rate=FLOOD_EVENTS_PER_SECOND
+    )  # fmt: skip
+    load = Load("bench.http_load", order)
+    wait_until(lambda: stored_events(redis, "bench") > events_before, "the flood to begin")
+    times = _stops(redis.url, server, bare, effort.samples)
+    outcome = load.outcome(http_load.Outcome)
+    if outcome.failures:
+        raise Incorrect(f"while agents were stopped: {outcome.first_failure}")
+    times.flood = outcome.per_second
+    return times
+
+
 def stop(effort: Effort, folder: Path) -> Iterator[Row]:
     """Rows of both times against the bare ones, and of a busy system against one at rest."""
     with (
@@ -152,10 +175,11 @@ def stop(effort: Effort, folder: Path) -> Iterator[Row]:
         peer("bare_route", folder) as bare,
         on_processor(REST),
     ):
-        rest, busy = in_turn(
+        rest, busy, flooded = in_turn(
             effort.runs,
             lambda: _stops(redis.url, server, bare, effort.samples),
             lambda: _busy_stops(effort, redis.url, server, bare),
+            lambda: _flooded_stops(effort, redis, server, bare),
         )
     yield ratio_row(
         "stop_notified",
@@ -182,3 +206,13 @@ def stop(effort: Effort, folder: Path) -> Iterator[Row]:
             target=2.0,
             better="lower",
         )
+    yield ratio_row(
+        "stop_confirmed_under_flood",
+        f"stop until confirmed, ms, with another agent at {FLOOD_EVENTS_PER_SECOND:,.0f} events/s or all it can, "
+        "vs at rest",
+        [times.median("confirmed") for times in flooded],
+        [times.median("confirmed") for times in rest],
+        target=10.0,
+        better="lower",
+        note=f"{statistics.median(times.flood for times in flooded):,.0f} events/s were taken in",
+    )

@@ -1,6 +1,5 @@
 """The coordinator: sessions, events, blueprints and the relay, on port 8765."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +13,8 @@ from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH
 from agent_bus.settings import Settings
 from agent_bus.tickets import Tickets
 from api.application import REFUSALS, VERSION, create_application, guard
-from api.body_limit import BodyLimit
+from api.body_limit import BodyLimit, BodyRoom
+from api.control import STOP
 from api.coordinator import access, agents, claude_code, dashboard, events, outline, sessions, statistics
 from api.coordinator.metrics import CoordinatorMetrics
 from api.coordinator.readiness import checks
@@ -28,7 +28,6 @@ from api.serving import Served
 from api.shortcuts import answering, plain_length
 
 NOTED = frozenset({"/events"})
-STOP = re.compile(r"/sessions/([^/]+)/stop")
 DESCRIPTION = "See every agent session live, and stop one for real."
 
 
@@ -85,8 +84,11 @@ def create_app(settings: Settings) -> Served:
     async def hook(scope: Scope, body: bytes) -> Response:
         return await claude_code.accept_hook(app.state.services, Headers(scope=scope), body)
 
-    post_hook = answering(hook, claude_code.MAX_HOOK_BYTES)
-    post_event, post_stop = (answering(handle, settings.max_event_bytes) for handle in (event, stop))
+    # Stops are small, and are to be heard when there is room for nothing else.
+    room, stops_room = BodyRoom(settings.max_bodies_bytes), BodyRoom(settings.max_bodies_bytes)
+    post_hook = answering(hook, claude_code.MAX_HOOK_BYTES, room)
+    post_event = answering(event, settings.max_event_bytes, room)
+    post_stop = answering(stop, settings.max_event_bytes, stops_room)
 
     def shortcut(scope: Scope) -> ASGIApp | None:
         path = scope.get("path", "")
@@ -113,6 +115,6 @@ def create_app(settings: Settings) -> Served:
     async def drain() -> None:
         await app.state.services.relay.drain()
 
-    limited = BodyLimit(app, limit=settings.max_event_bytes)
+    limited = BodyLimit(app, limit=settings.max_event_bytes, room=room)
     guarded = guard(limited, settings, shortcut, take_ticket=take_ticket)
     return Served(Instrumentation(guarded, metrics.requests, noted=NOTED), drain)

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH
 from agent_bus.log_lines import about
 from api.coordinator.claude_hooks import Hook, HookInput
+from api.coordinator.events import over_the_rate
 from api.coordinator.ingest import InvalidEvent
 from api.coordinator.services import Services, WithServices
 from api.errors import DETAIL, problem
@@ -34,7 +35,7 @@ MAX_HOOK_BYTES = 32 * 1024 * 1024
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
         "schema": HookInput.model_json_schema(ref_template="#/components/schemas/{model}")}}}},
     response_model=dict[str, Any],
-    responses={413: DETAIL, 422: DETAIL, 503: DETAIL},
+    responses={413: DETAIL, 422: DETAIL, 429: DETAIL, 503: DETAIL},
 )  # fmt: skip
 async def post_hook(
     request: Request,
@@ -65,6 +66,9 @@ async def accept_hook(services: Services, headers: Headers, body: bytes) -> Resp
     except InvalidEvent as error:
         services.metrics.invalid_events.inc()
         return problem(422, error.detail)
+    # One that reports nothing asks whether to go on, which is as much work.
+    if wait := services.session_events.take(hook.report.session_id, max(1, len(hook.report.events))):
+        return over_the_rate(services, hook.report.session_id, wait)
     with about(session_id=hook.report.session_id):
         outcome = await services.hooks.report(hook.report)
     services.metrics.hook_kept(len(hook.report.events))

@@ -6,11 +6,13 @@ import orjson
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel
 
+from agent_bus.allowances import SESSION_EVENTS_VARIABLE
 from agent_bus.messages import Event, StoredEvent
 from api.coordinator.ingest import InvalidEvent, parse_event
 from api.coordinator.services import Services, WithServices
 from api.errors import DETAIL, problem
 from api.noted import NotedResponse
+from api.rate_limits import too_many
 
 router = APIRouter(tags=["events"])
 
@@ -45,7 +47,7 @@ _EVENT.pop("$defs", None)
     summary="Report an event",
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _EVENT}}}},
     response_model=EventAccepted,
-    responses={413: DETAIL, 422: DETAIL, 503: DETAIL},
+    responses={413: DETAIL, 422: DETAIL, 429: DETAIL, 503: DETAIL},
 )
 async def post_event(request: Request, services: WithServices) -> Response:
     """Keeps an event and relays it. `stop_requested` tells the agent that somebody wants its run to end.
@@ -62,11 +64,20 @@ async def accept_event(services: Services, body: bytes) -> Response:
     except InvalidEvent as error:
         services.metrics.invalid_events.inc()
         return problem(422, error.detail)
+    if wait := services.session_events.take(session_id):
+        return over_the_rate(services, session_id, wait)
     appended = await services.writer.append(session_id, [record])
     stop = b"true" if appended.command else b"false"
     return NotedResponse(
         b'{"ok":true,"id":%d,"stop_requested":%s}' % (appended.last_id or 0, stop), media_type="application/json"
     )
+
+
+def over_the_rate(services: Services, session_id: str, wait: float) -> Response:
+    """The answer for a session that says too much; counted."""
+    services.metrics.rate_limited.inc()
+    limit = f"{services.session_events.per_second:g} events"
+    return too_many(f"The session {session_id!r}", limit, SESSION_EVENTS_VARIABLE, wait)
 
 
 @router.get(

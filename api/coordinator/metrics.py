@@ -27,16 +27,18 @@ class CoordinatorMetrics:
         self.redis = RedisMetrics(registry)
         self.refused = registry.counter(
             "events_refused",
-            "Events over HTTP that were not accepted: no event, or Redis did not take it.",
+            "Events over HTTP that were not accepted: no event, too many of a session, or Redis did not take it.",
             ("reason",),
         )
         self.invalid_events = self.refused.labels("invalid")
+        self.rate_limited = self.refused.labels("rate")
         self.accepted_hooks = registry.counter(
             "events_accepted", "Events that came over HTTP and are in Redis.", ("way",)
         )
         self._hook_events = self.accepted_hooks.labels("hook")
         self._events = Growth(self.accepted_hooks.labels("event"))
         self._unavailable = Growth(self.refused.labels("redis"))
+        self._crowded_out = Growth(self.refused.labels("full"))
         self._waiting = registry.gauge("events_waiting", "Events that wait for the round trip before theirs to end.")
         self._received = Growth(registry.counter("relay_messages_received", "Messages that came from the bus."))
         self._delivered = Growth(
@@ -69,7 +71,8 @@ class CoordinatorMetrics:
         """Reads what is counted, or stands, elsewhere."""
         relay, writer = services.relay, services.writer
         self._events.reached(writer.accepted)
-        self._unavailable.reached(writer.refused)
+        self._unavailable.reached(writer.refused - writer.crowded_out)
+        self._crowded_out.reached(writer.crowded_out)
         self._waiting.set(writer.waiting)
         self._received.reached(relay.received)
         self._delivered.reached(relay.delivered)

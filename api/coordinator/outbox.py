@@ -149,9 +149,14 @@ class Outbox:
         self._size = 0
         return texts
 
+    @property
+    def crowded(self) -> bool:
+        """Whether a replay has to wait until the browser has taken some of it, so as not to close it."""
+        return self._size > self.limit // 2
+
     async def room(self) -> None:
         """Waits until the browser has taken enough for a replay to go on without closing it."""
-        if self._size > self.limit // 2:
+        if self.crowded:
             await self.drained()
 
     async def drained(self) -> None:

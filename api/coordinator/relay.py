@@ -29,6 +29,8 @@ DRAIN_SECONDS = 3.0
 EPOCH_SECONDS = 0.05
 # How the messages begin that tell of a session's state (`emit` in agent_bus/scripts/bus.lua puts the type first).
 _OF_A_SESSION = b'{"type":"session_'
+# Each of them holds up to a chunk of messages, and each of those may have a megabyte.
+REPLAYS_AT_ONCE = 8
 # How soon a browser that waits for Redis is looked after again.
 RETRY_SECONDS = 0.5
 
@@ -50,18 +52,22 @@ class Watch:
 class Relay:
     """The browsers of one process, and whoever in it waits for a session to change."""
 
-    def __init__(self, bus: Bus, live: Redis, *, init_sessions: int) -> None:
-        """`live` is for the subscription: connected with retries=0 and timeout=None."""
+    def __init__(self, bus: Bus, live: Redis, *, init_sessions: int, control: Bus | None = None) -> None:
+        """`live` is for the subscription: connected with retries=0 and timeout=None.
+
+        control: what the subscription reads by, so that it need not wait for browsers that join; without it, `bus`.
+        """
         self._bus = bus
         self._sessions = Sessions(bus)
         self._init_sessions = init_sessions
-        self._source = Subscriber(bus, live, deliver=self._deliver, start_over=self._start_over)
+        self._source = Subscriber(control or bus, live, deliver=self._deliver, start_over=self._start_over)
         self._rounds = Rounds()
         self._unfiltered: set[Outbox] = set()
         self._by_session: dict[str, set[Outbox]] = {}
         self._watches: dict[str, set[Watch]] = {}
         self._snapshot: asyncio.Task[SessionPage] | None = None
         self._closing = False
+        self._replays = asyncio.Semaphore(REPLAYS_AT_ONCE)
         self._replayed = 0
         self.received = 0
         """How many messages came from the bus."""
@@ -167,9 +173,14 @@ class Relay:
     async def _catch_up(self, outbox: Outbox) -> None:
         if not outbox.begun and not await self._resume(outbox):
             await self._begin(outbox)
+        count = CHUNK
         while outbox.close_code is None and not self._caught_up(outbox):
-            if not await self._replay(outbox):
+            # A browser that is slow, or whose messages are large, is read for in smaller pieces.
+            await outbox.room()
+            count = await self._replay(outbox, min(CHUNK, 2 * count))
+            if not count:
                 outbox.close(START_OVER)
+                return
 
     def _caught_up(self, outbox: Outbox) -> bool:
         # No await between the comparison and the flag: whatever the subscriber delivers next finds the browser live.
@@ -187,28 +198,36 @@ class Relay:
         # From here on it is one that has to be told when the flow starts over.
         outbox.seq, outbox.begun = outbox.since, True
         outbox.begun = outbox.since == head.seq or (
-            outbox.since < head.seq and await self._following(outbox) is not None
+            outbox.since < head.seq and await self._following(outbox, 1) is not None
         )
         if outbox.begun and outbox.tell_resumed:
             resumed = {"type": "resumed", "seq": outbox.since, "head": head.seq, "epoch": head.epoch}
             outbox.put(Batch([orjson.dumps(resumed)]))
         return outbox.begun
 
-    async def _following(self, outbox: Outbox) -> list[BusMessage] | None:
+    async def _following(self, outbox: Outbox, limit: int) -> list[BusMessage] | None:
         """The next messages from the stream; None if it no longer has what follows."""
-        messages = await self._bus.read(outbox.seq, limit=CHUNK)
+        messages = await self._bus.read(outbox.seq, limit=limit)
         return messages if messages and messages[0].seq == outbox.seq + 1 else None
 
-    async def _replay(self, outbox: Outbox) -> bool:
-        """Sends the next messages from the stream; False if it no longer has what follows."""
-        messages = await self._following(outbox)
-        if messages is None:
-            return False
-        for message in messages:
-            await outbox.room()
-            outbox.offer(message)
-            self._replayed += outbox.wants(message.session_id)
-        return True
+    async def _replay(self, outbox: Outbox, limit: int) -> int:
+        """Sends the next messages from the stream, as many as the browser has room for; returns how many, at least one.
+
+        0 if the stream no longer has what follows.
+        """
+        async with self._replays:
+            messages = await self._following(outbox, limit)
+            if messages is None:
+                return 0
+            sent = 0
+            for message in messages:
+                # What does not fit is not held meanwhile, but read again.
+                if sent and outbox.crowded:
+                    break
+                outbox.offer(message)
+                sent += 1
+                self._replayed += outbox.wants(message.session_id)
+            return sent
 
     async def _begin(self, outbox: Outbox) -> None:
         while (snapshot := await self._snapshot_for(outbox)).position.epoch != self._source.position.epoch:

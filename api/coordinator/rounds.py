@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 SLICE = 16
 # With so much to write, a system call is no longer what a write costs, and waiting for more saves nothing.
 FULL_BYTES = 32 * 1024
+# Where the bus is that much faster than a round, what waits is handed out at once, whoever else has to wait for it:
+# from there on each browser's own limit decides.
+MOST_BYTES = 16 * 1024 * 1024
 # A round is followed by a pause as long as itself, up to this: half of the loop is left for requests, and under load
 # twice as many messages go out in each write.
 LONGEST_PAUSE_SECONDS = 0.02
@@ -44,11 +47,16 @@ class Rounds:
 
     def add(self, message: BusMessage, watchers: Iterable[Outbox]) -> None:
         """Takes the next message, for everyone and for those who watch its session."""
+        wanted = bool(self.everyone)
         for outbox in watchers:
             self._filtered.setdefault(outbox, []).append(message.json)
+            wanted = True
         if self.everyone:
             self._pending.append(message)
+        if wanted:
             self._pending_bytes += len(message.json)
+        if self._pending_bytes > MOST_BYTES:
+            self.finish()
         self._schedule()
 
     def finish(self) -> None:

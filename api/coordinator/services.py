@@ -11,6 +11,7 @@ from fastapi import Depends
 from redis.exceptions import RedisError
 from starlette.requests import HTTPConnection, Request
 
+from agent_bus.allowances import Allowances
 from agent_bus.archive import Archive
 from agent_bus.blueprint_folders import import_folders
 from agent_bus.blueprints import Blueprints
@@ -48,51 +49,64 @@ class Services:
     stopper: Stopper
     blueprints: Blueprints
     metrics: CoordinatorMetrics
+    control: Sessions
+    """The sessions by a client of its own, for what must not wait behind anything else."""
+    session_events: Allowances
 
 
 @asynccontextmanager
 async def open_services(settings: Settings, metrics: CoordinatorMetrics) -> AsyncIterator[Services]:
-    """Connects lazily: with Redis away the process starts all the same, refuses with 503, and heals by itself."""
+    """Connects lazily: with Redis away the process starts all the same, refuses with 503, and heals by itself.
+
+    Events, hooks, and what is asked for by the way each have connections of their own: where one kind floods, its own
+    waits. Stops, leases and the subscriber share those that nothing else can keep busy.
+    """
     observe = metrics.redis.observe
     redis = connect(settings.redis_url, name="coordinator", on_round_trip=observe)
+    reports = connect(settings.redis_url, name="coordinator-hooks", on_round_trip=observe)
+    orders = connect(settings.redis_url, name="coordinator-control", on_round_trip=observe)
     once = connect(settings.redis_url, name="coordinator-events", retries=0, max_connections=2, on_round_trip=observe)
     live = connect(settings.redis_url, name="coordinator-live", retries=0, timeout=None, max_connections=2)
     try:
         bus = Bus(redis, settings.keys, replay_window=settings.replay_window)
-        sessions = Sessions(bus)
-        relay = Relay(bus, live, init_sessions=settings.init_sessions)
+        control_bus = Bus(orders, settings.keys, replay_window=settings.replay_window)
+        hooks_bus = Bus(reports, settings.keys, replay_window=settings.replay_window)
+        control = Sessions(control_bus)
+        relay = Relay(bus, live, init_sessions=settings.init_sessions, control=control_bus)
         services = Services(
             settings=settings,
             bus=bus,
-            sessions=sessions,
+            sessions=Sessions(bus),
             events=Events(bus, Archive.from_settings(settings)),
-            hooks=Hooks(bus),
+            hooks=Hooks(hooks_bus),
             writer=EventWriter(bus, once),
             relay=relay,
-            stopper=Stopper(sessions, relay, wait_seconds=settings.stop_wait_seconds, on_stop=metrics.stopped),
+            stopper=Stopper(control, relay, wait_seconds=settings.stop_wait_seconds, on_stop=metrics.stopped),
             blueprints=Blueprints(bus),
             metrics=metrics,
+            control=control,
+            session_events=Allowances(settings.session_events_per_second),
         )
         async with background(
             relay=relay.run(),
             writer=services.writer.run(),
-            leases=_watch_agents(services),
+            leases=_watch_agents(control, Hooks(control_bus), settings.hook_settle_seconds),
             blueprints=_import_blueprints(services),
             metrics=keep_sampled(metrics.registry, lambda: metrics.sample(services)),
         ):
             yield services
     finally:
-        for client in (live, once, redis):
+        for client in (live, once, orders, reports, redis):
             await client.aclose()
 
 
-async def _watch_agents(services: Services) -> None:
+async def _watch_agents(sessions: Sessions, hooks: Hooks, settle_seconds: float) -> None:
     """Tells of agents that are gone, and of programs that have obeyed."""
     away = False
     while True:
         try:
-            await services.sessions.lapse_leases()
-            await services.hooks.confirm_halts(services.settings.hook_settle_seconds)
+            await sessions.lapse_leases()
+            await hooks.confirm_halts(settle_seconds)
             away = False
         except (RedisError, OSError) as error:
             if not away:

@@ -191,7 +191,7 @@ async def _running(services: Services, wanted: Filter) -> list[str]:
     session_ids: list[str] = []
     after = None
     while True:
-        found = await find_sessions(services.sessions, wanted, limit=MAX_PAGE, after=after)
+        found = await find_sessions(services.control, wanted, limit=MAX_PAGE, after=after)
         session_ids += [orjson.loads(session)["session_id"] for session in found.sessions]
         if found.next is None:
             return session_ids

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Scope
 
 from agent_bus.settings import Settings
 from api.application import REFUSALS, create_application, guard
-from api.body_limit import BodyLimit
+from api.body_limit import BodyLimit, BodyRoom
 from api.documents import health, routes
 from api.documents.metrics import DocumentsMetrics
 from api.documents.services import open_services
@@ -36,7 +36,8 @@ def create_documents_api(settings: Settings, metrics: DocumentsMetrics | None = 
     app.include_router(health.router)
     app.include_router(routes.router, responses=REFUSALS)
     add_metrics_route(app, metrics.registry, lambda: metrics.sample(app.state.services))
-    app.add_middleware(BodyLimit, limit=settings.max_event_bytes, exempt=_is_upload)
+    room = BodyRoom(settings.max_bodies_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_event_bytes, room=room, exempt=_is_upload)
     return app
 
 

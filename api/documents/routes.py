@@ -136,7 +136,11 @@ async def upload(request: Request, response: Response, services: ServicesOf) -> 
     boundary = boundary_of(request.headers.get("content-type", ""))
     limit = services.settings.max_upload_bytes
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit + FORM_OVERHEAD_BYTES:
+    if (
+        announced.isascii()
+        and announced.isdigit()
+        and (len(announced) > 18 or int(announced) > limit + FORM_OVERHEAD_BYTES)
+    ):
         raise HTTPException(413, f"The file is larger than the limit of {limit} bytes", {"Connection": "close"})
     form = MultipartForm(request.stream(), boundary, limit + FORM_OVERHEAD_BYTES)
     stored = await services.uploads.receive(form)

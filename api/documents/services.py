@@ -50,7 +50,9 @@ async def open_services(settings: Settings, metrics: DocumentsMetrics) -> AsyncI
             bus=bus,
             documents=documents,
             blobs=blobs,
-            uploads=Uploads(documents, blobs, settings.max_upload_bytes, on_bytes=metrics.uploaded.inc),
+            uploads=Uploads(
+                documents, blobs, settings.max_upload_bytes, metrics.uploaded.inc, at_once=settings.max_uploads
+            ),
             tags=tags,
             tag_jobs=tag_jobs,
             readiness=Readiness(redis, blobs),

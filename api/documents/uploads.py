@@ -22,6 +22,7 @@ from agent_bus.documents import (
 )
 from agent_bus.tags import InvalidTags, parse_tags, split_tags
 from api.documents.multipart import MultipartForm, Part
+from api.errors import RETRY_AFTER_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -102,16 +103,34 @@ class Uploads:
     """Takes uploads. `max_bytes` limits the file."""
 
     def __init__(
-        self, documents: Documents, blobs: Blobs, max_bytes: int, on_bytes: Callable[[int], None] = lambda _: None
+        self,
+        documents: Documents,
+        blobs: Blobs,
+        max_bytes: int,
+        on_bytes: Callable[[int], None] = lambda _: None,
+        *,
+        at_once: int,
     ) -> None:
-        """on_bytes: told how many bytes of files have come."""
+        """on_bytes: told how many bytes of files have come. at_once: how many are taken at once."""
         self._documents = documents
         self._blobs = blobs
         self._max_bytes = max_bytes
         self._on_bytes = on_bytes
+        self._at_once = at_once
+        self._under_way = 0
 
     async def receive(self, form: MultipartForm) -> StoredDocument:
         """Stores the form's file and makes its document. Raises HTTPException; nothing is left behind then."""
+        if self._under_way >= self._at_once:
+            detail = f"{self._under_way} uploads are under way, as many as this server takes at once; try again shortly"
+            raise HTTPException(503, detail, {"Retry-After": RETRY_AFTER_SECONDS, "Connection": "close"})
+        self._under_way += 1
+        try:
+            return await self._receive(form)
+        finally:
+            self._under_way -= 1
+
+    async def _receive(self, form: MultipartForm) -> StoredDocument:
         document_id = new_document_id()
         await self._documents.begin_upload(document_id)
         try:

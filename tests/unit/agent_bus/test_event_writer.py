@@ -167,3 +167,69 @@ async def test_what_was_accepted_and_refused_is_counted(
         with pytest.raises(RedisError):
             await writer.append("s", [record("away")])
         assert (writer.accepted, writer.refused) == (20, 2)
+
+
+def large(mark: int, size: int) -> EventRecord:
+    return record([mark, "x" * size])
+
+
+async def test_large_events_go_out_in_batches_that_leave_redis_time_for_others(
+    real_bus: Bus, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_writer, "BATCH_BYTES", 2500)
+    redis = connect(redis_server.url, name="test-writer", retries=0)
+    writer = EventWriter(real_bus, redis)
+    sizes: list[int] = []
+    send = writer._send
+
+    async def noted(batch: list[event_writer.Waiting]) -> None:
+        sizes.append(len(batch))
+        await send(batch)
+
+    monkeypatch.setattr(writer, "_send", noted)
+    waiting = [asyncio.create_task(writer.append("s", [large(n, size)])) for n, size in enumerate([1000] * 5 + [9000])]
+    await asyncio.sleep(0)
+    task = asyncio.create_task(writer.run())
+    await asyncio.gather(*waiting)
+    await end([task])
+    await redis.aclose()
+    assert sizes == [2, 2, 1, 1]
+    assert writer._bytes == 0
+
+
+async def test_a_redis_that_does_not_keep_up_costs_bounded_memory_and_loses_nothing_that_was_accepted(
+    real_bus: Bus, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    limit = 200_000
+    monkeypatch.setattr(event_writer, "MAX_WAITING_BYTES", limit)
+    monkeypatch.setattr(event_writer, "BATCH_BYTES", 50_000)
+    async with writing(real_bus, proxy.url) as writer:
+        await writer.append("s", [record("first")])
+        proxy.hold()
+        calls = [asyncio.create_task(writer.append("s", [large(n, 10_000)])) for n in range(100)]
+        await eventually(lambda: sum(call.done() for call in calls) >= 80, "most to be refused")
+        assert 100_000 < writer._bytes <= limit
+        assert [record.message for record in caplog.records].count(caplog.records[0].message) == 1
+        assert "wait for redis; more are refused" in caplog.records[0].message
+        proxy.release()
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        accepted = [n for n, result in enumerate(results) if isinstance(result, Appended)]
+        assert all(isinstance(result, Appended | WriterFull) for result in results)
+        assert writer.crowded_out == writer.refused == 100 - len(accepted)
+        await eventually(lambda: writer._bytes == 0, "all bytes to be given back")
+    assert await marks(real_bus) == ["first", *([n, "x" * 10_000] for n in accepted)]
+
+
+async def test_callers_that_leave_give_back_no_room_before_their_event_is_gone(real_bus: Bus, proxy: Proxy) -> None:
+    async with writing(real_bus, proxy.url) as writer:
+        await writer.append("s", [record("first")])
+        proxy.hold()
+        calls = [asyncio.create_task(writer.append("s", [large(n, 1000)])) for n in range(10)]
+        await asyncio.sleep(0)
+        held = writer._bytes
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        assert writer._bytes == held > 10_000
+        proxy.release()
+        await eventually(lambda: writer._bytes == 0, "the bytes to be given back")

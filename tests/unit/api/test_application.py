@@ -57,6 +57,38 @@ async def test_a_listed_page_s_preflight_is_answered(client: httpx.AsyncClient, 
     assert response.headers["access-control-allow-origin"] == LISTED
 
 
+PRIVATE = {"access-control-request-method": "POST", "access-control-request-private-network": "true"}
+
+
+@pytest.mark.parametrize("origin", [LISTED, "http://localhost:8765", "https://localhost:8765"])
+async def test_a_listed_page_and_our_own_may_reach_into_a_private_network(
+    client: httpx.AsyncClient, origin: str
+) -> None:
+    response = await client.options("/change", headers={"origin": origin} | PRIVATE)
+    assert response.status_code == 200
+    assert response.headers["access-control-allow-private-network"] == "true"
+    assert response.headers["access-control-allow-origin"] == origin
+    # One that does not ask is not told.
+    asked = {"origin": origin, "access-control-request-method": "POST"}
+    assert "access-control-allow-private-network" not in (await client.options("/change", headers=asked)).headers
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://localhost", "http://localhost:8766", "https://front.example.evil"]
+)
+async def test_no_other_page_may_reach_into_a_private_network(client: httpx.AsyncClient, origin: str) -> None:
+    response = await client.options("/change", headers={"origin": origin} | PRIVATE)
+    assert (response.status_code, set(response.json())) == (400, {"detail"})
+    assert not [name for name in response.headers if name.startswith("access-control-allow")]
+
+
+async def test_a_foreign_name_for_this_server_makes_no_page_our_own(client: httpx.AsyncClient) -> None:
+    rebound = {"host": "rebound.example", "origin": "http://rebound.example"}
+    response = await client.options("/change", headers=rebound | PRIVATE)
+    assert response.status_code == 400
+    assert "access-control-allow-private-network" not in response.headers
+
+
 async def test_a_foreign_page_may_neither_change_nor_read(client: httpx.AsyncClient) -> None:
     asked = {"origin": "http://evil.example"}
     assert (await client.post("/change", headers=asked)).status_code == 403

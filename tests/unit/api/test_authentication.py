@@ -267,3 +267,34 @@ async def test_a_token_of_the_same_name_does_not_keep_a_socket_open(monkeypatch:
     client.tokens = Tokens([create(Role.VIEWER.value, Role.VIEWER)[1]])
     await asyncio.wait_for(serving, 5)
     assert client.sent[-1]["code"] == UNAUTHORIZED
+
+
+async def test_a_token_is_good_for_so_many_requests_a_second_and_for_control_always() -> None:
+    client = Client()
+    client.gate = Authentication(client._app, lambda: KNOWN, dressed=client._dressed, requests_per_second=2)
+
+    async def ask(role: Role, method: str, path: str) -> None:
+        client.sent.clear()
+        scope = {"type": "http", "method": method, "path": path, "headers": headers_for(role)}
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        async def send(message: Message) -> None:
+            client.sent.append(message)
+
+        await client.gate(scope, receive, send)
+
+    for _ in range(20):
+        await ask(Role.OPERATOR, "GET", "/sessions")
+    assert len(client.passed) == 20
+    await ask(Role.OPERATOR, "GET", "/sessions")
+    start, body = client.sent
+    assert (start["status"], dict(start["headers"])[b"retry-after"], start["dressed"]) == (429, b"1", True)
+    detail = json.loads(body["body"])["detail"]
+    assert detail.startswith("The token 'operator' is over its limit of 2 requests a second")
+    assert "AGENT_ORCHESTRATOR_TOKEN_REQUESTS_PER_SECOND" in detail
+    for method, path in ("POST", "/sessions/s/stop"), ("POST", "/sessions/stop"), ("GET", "/metrics"):
+        await ask(Role.OPERATOR, method, path)
+    await ask(Role.VIEWER, "GET", "/sessions")
+    assert len(client.passed) == 24

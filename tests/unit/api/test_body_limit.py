@@ -7,13 +7,14 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.types import Message, Receive, Scope, Send
 
-from api.body_limit import BodyLimit
+from api.body_limit import PIECE_BYTES, BodyLimit, BodyRoom
 from api.errors import install_error_handlers
 
 LIMIT = 100
+ROOM = 1000
 
 
-def application() -> BodyLimit:
+def application(room: BodyRoom | None = None) -> BodyLimit:
     app = FastAPI()
     install_error_handlers(app)
 
@@ -21,7 +22,7 @@ def application() -> BodyLimit:
     async def read(request: Request) -> int:
         return len(await request.body())
 
-    return BodyLimit(app, limit=LIMIT, exempt=lambda scope: scope["path"] == "/upload")
+    return BodyLimit(app, limit=LIMIT, room=room or BodyRoom(10**9), exempt=lambda scope: scope["path"] == "/upload")
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ async def ask(announced: bytes) -> list[Message]:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", announced)]}
-    await BodyLimit(app, limit=LIMIT)(scope, receive, send)
+    await BodyLimit(app, limit=LIMIT, room=BodyRoom(ROOM))(scope, receive, send)
     return sent
 
 
@@ -98,5 +99,24 @@ async def test_other_scopes_pass() -> None:
     async def send(message: Message) -> None:
         raise AssertionError(message)
 
-    await BodyLimit(app, limit=0)({"type": "websocket", "headers": [(b"content-length", b"5")]}, receive, send)
+    await BodyLimit(app, limit=0, room=BodyRoom(ROOM))(
+        {"type": "websocket", "headers": [(b"content-length", b"5")]}, receive, send
+    )
     assert seen
+
+
+async def test_all_bodies_together_are_limited_too_and_the_room_is_given_back() -> None:
+    room = BodyRoom(ROOM)
+    transport = httpx.ASGITransport(application(room))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        # As if other requests had so much; the client sends each body in two pieces, the last of which is empty.
+        room.used = ROOM - 2 * PIECE_BYTES - 50
+        assert (await client.post("/a", content=b"x" * 50)).json() == 50
+        refused = await client.post("/a", content=b"x" * 51)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert "try again" in refused.json()["detail"]
+        in_parts = await client.post("/a", content=parts(*[1] * 50))
+        assert in_parts.status_code == 503, "many small pieces take more than their bytes"
+        assert room.used == ROOM - 2 * PIECE_BYTES - 50
+        # One that limits itself takes none of it.
+        assert (await client.post("/upload", content=b"x" * 500)).json() == 500

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_bus.settings import Settings
 from agent_bus.timestamps import now
+from api.body_limit import BodyRoom
 from api.coordinator import app as coordinator
 from api.coordinator import events
 from api.shortcuts import Shortcuts, answering, plain_length, read_body
@@ -82,20 +83,52 @@ GONE: Message = {"type": "http.disconnect"}
     ],
 )
 async def test_a_body_is_read_to_its_end_and_no_further(messages: list[Message], body: bytes) -> None:
-    assert await read_body(receiving(*messages), LIMIT) == body
+    room = BodyRoom(LIMIT)
+    assert await read_body(receiving(*messages), LIMIT, room) == body
+    assert room.used == len(body)
 
 
 @pytest.mark.parametrize("messages", [[GONE], [part(b"half", True), GONE]])
 async def test_a_client_that_leaves_within_its_body_has_sent_none(messages: list[Message]) -> None:
+    room = BodyRoom(LIMIT)
     with pytest.raises(ClientDisconnect):
-        await read_body(receiving(*messages), LIMIT)
+        await read_body(receiving(*messages), LIMIT, room)
+    assert room.used == 0
 
 
 async def test_a_body_that_goes_on_beyond_the_limit_is_refused_without_reading_it_all() -> None:
     parts = [part(b"x" * LIMIT, True), part(b"x", True), part(b"never read", True)]
     with pytest.raises(HTTPException, match="limit of 2000 bytes") as refusal:
-        await read_body(receiving(*parts), LIMIT)
+        await read_body(receiving(*parts), LIMIT, BodyRoom(2 * LIMIT))
     assert refusal.value.status_code == 413
+
+
+@pytest.mark.parametrize("messages", [[part(b"x" * 60)], [part(b"x" * 30, True), part(b"x" * 30)]])
+async def test_a_body_that_has_no_room_among_the_others_is_to_come_again(messages: list[Message]) -> None:
+    room = BodyRoom(100)
+    room.used = 50
+    with pytest.raises(HTTPException, match="try again") as refusal:
+        await read_body(receiving(*messages), LIMIT, room)
+    assert (refusal.value.status_code, (refusal.value.headers or {})["Retry-After"], room.used) == (503, "1", 50)
+
+
+async def test_a_body_takes_its_room_until_it_has_been_dealt_with_whatever_came_of_it() -> None:
+    room = BodyRoom(100)
+    seen: list[int] = []
+
+    async def handle(scope: Scope, _: bytes) -> Response:
+        seen.append(room.used)
+        if scope["path"] == "/fail":
+            raise ZeroDivisionError
+        return PlainTextResponse("ok")
+
+    async def send(_: Message) -> None:
+        seen.append(room.used)
+
+    for path in "/well", "/fail":
+        scope: Scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+        await answering(handle, LIMIT, room)(scope, receiving(part(b"body")), send)
+    assert seen == [4, 0, 0] * 2
 
 
 async def answer(handle: Callable[[Scope, bytes], Any], *messages: Message) -> list[Message]:
@@ -105,7 +138,7 @@ async def answer(handle: Callable[[Scope, bytes], Any], *messages: Message) -> l
         sent.append(message)
 
     scope: Scope = {"type": "http", "method": "POST", "path": "/events", "headers": []}
-    await answering(handle, LIMIT)(scope, receiving(*(messages or (part(b"body"),))), send)
+    await answering(handle, LIMIT, BodyRoom(LIMIT))(scope, receiving(*(messages or (part(b"body"),))), send)
     return sent
 
 

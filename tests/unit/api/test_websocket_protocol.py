@@ -2,19 +2,16 @@
 
 import asyncio
 import datetime
-import inspect
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from functools import wraps
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
-import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,38 +22,15 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from api import websocket_protocol
-from api.websocket_protocol import WireProtocol, wire_of
+from api.websocket_protocol import BURST_FRAMES, TOO_MUCH, WireProtocol, wire_of
+from tests.unit.both_loops import on_both_loops
 from tests.unit.live import eventually
 from tests.wires import RawBrowser
 
-LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
-    "asyncio": asyncio.SelectorEventLoop,
-    "uvloop": uvloop.new_event_loop,
-}
 KIB = 1024
 # More than the kernel and the transport hold for a browser with a small window.
 FLOOD = b"x" * (64 * KIB)
 SMALL_BUFFER = 4 * KIB
-TEST_SECONDS = 40
-
-
-def on_both_loops(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """Runs a test once on each of the loops that a server may run on."""
-
-    @pytest.mark.parametrize("loop", LOOPS)
-    @wraps(test)
-    def run(loop: str, **fixtures: Any) -> None:
-        async def timed() -> None:
-            async with asyncio.timeout(TEST_SECONDS):
-                await test(**fixtures)
-
-        with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
-            runner.run(timed())
-
-    signature = inspect.signature(test)
-    own = inspect.Parameter("loop", inspect.Parameter.KEYWORD_ONLY)
-    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), own])  # type: ignore[attr-defined]
-    return run
 
 
 def frame(text: bytes) -> bytes:
@@ -426,6 +400,58 @@ async def test_a_message_in_fragments_with_pings_between_reaches_the_application
         assert visit.received == [{"type": "websocket.receive", "text": "one two three"}]
         await browser.until(lambda: len(browser.frames) == 2, "the pong")
         assert {bytes(frame.data) for frame in browser.frames} == {b"?", b"meanwhile"}
+
+
+def mask(opcode: Opcode, data: bytes = b"", *, fin: bool = True) -> bytes:
+    return Frame(opcode, data, fin).serialize(mask=True)
+
+
+@on_both_loops
+async def test_a_browser_that_sends_without_end_is_let_go_and_costs_nothing(soon: None) -> None:
+    floods = {
+        "pings": [mask(Opcode.PING, b"?" * 125)],
+        "pongs": [mask(Opcode.PONG)],
+        "messages": [mask(Opcode.TEXT, b"x")],
+        "fragments": [mask(Opcode.TEXT, fin=False), *[mask(Opcode.CONT, fin=False)] * 10_000],
+    }
+    async with Site().open() as site:
+        for name, frames in floods.items():
+            async with RawBrowser(site.url) as browser:
+                await eventually(lambda: site.visits, "the browser")
+                visit = site.visits.pop()
+                flood = b"".join(frames * (2 * BURST_FRAMES if len(frames) == 1 else 1))
+                with suppress(ConnectionError):
+                    await browser.send(flood)
+                await asyncio.wait_for(visit.disconnected.wait(), 10)
+                assert visit.wire.ended_with == TOO_MUCH, name
+                # And what the time since then brings.
+                assert len(visit.received) < 1.5 * BURST_FRAMES, name
+                assert len(visit.wire.frames) == 0, name
+
+
+@on_both_loops
+async def test_a_browser_that_sends_now_and_then_may_do_so_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_protocol, "BURST_FRAMES", 2000)
+    monkeypatch.setattr(websocket_protocol, "FRAMES_PER_SECOND", 10**6)
+    async with Site().open() as site, connect(site.url, proxy=None) as browser:
+        visit = await site.visit()
+        for _ in range(3000):
+            await (await browser.ping())
+        assert visit.wire.ready
+
+
+@on_both_loops
+async def test_pings_of_a_browser_that_does_not_read_are_not_answered_into_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(websocket_protocol, "BURST_FRAMES", 10**9)
+    async with Site().open() as site, RawBrowser(site.url, buffer_bytes=SMALL_BUFFER) as browser:
+        visit = await site.visit()
+        await stall(visit)
+        held = visit.wire.transport.get_write_buffer_size()
+        await browser.send(mask(Opcode.PING, b"?" * 125) * 5000 + mask(Opcode.TEXT, b"after them"))
+        await eventually(lambda: visit.received, "the message after the pings")
+        assert visit.wire.transport.get_write_buffer_size() <= held
 
 
 @on_both_loops

@@ -234,6 +234,8 @@ def test_who_may_go_on_is_told_nothing() -> None:
         b'{"hook_event_name": "a b", "session_id": "s"}', b'{"hook_event_name": "", "session_id": "s"}',
         b'{"hook_event_name": "Stop", "session_id": "s", "x": NaN}',
         b'{"hook_event_name": "Notification", "session_id": "s", "x": 1e999}',
+        b"[" * 100_000, b'{"a":' * 100_000, b'{"hook_event_name": "Stop", "session_id": "s", "x": ' + b"[" * 5000,
+        b'{"hook_event_name": "Stop", "session_id": "s", "x": ' + b"9" * 5000 + b"}",
     ],
 )  # fmt: skip
 def test_what_is_no_hooks_json_is_refused_with_what_is_wrong(body: bytes) -> None:

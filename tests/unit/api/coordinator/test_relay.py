@@ -12,6 +12,7 @@ import pytest
 from agent_bus.bus import Bus, BusMessage, Position
 from agent_bus.connection import connect
 from agent_bus.sessions import SessionPage
+from agent_bus.subscriber import CHUNK
 from agent_bus.tasks import end
 from api.coordinator.outbox import CAN_NOT_KEEP_UP, SERVICE_RESTART, START_OVER, Outbox
 from api.coordinator.relay import Relay
@@ -308,6 +309,34 @@ async def test_a_long_replay_waits_for_its_reader_instead_of_closing_it(real_bus
         await browser.reaches(201)
     assert browser.seqs == list(range(1, 202))
     assert browser.outbox.close_code is None
+
+
+async def test_what_a_slow_browser_has_no_room_for_is_not_held_for_it_and_keeps_no_other_waiting(
+    real_bus: Bus, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(200):
+        await emit(real_bus, rest='"x":"' + "x" * 1000 + '"}')
+    monkeypatch.setattr(relay, "_replays", asyncio.Semaphore(1))
+    read = real_bus.read
+    asked: list[int] = []
+
+    async def noted(after: int, *, limit: int) -> list[BusMessage]:
+        asked.append(limit)
+        return await read(after, limit=limit)
+
+    monkeypatch.setattr(real_bus, "read", noted)
+    async with Browser(relay, since=0, limit=4000).open() as slow:
+        slow.reading.clear()
+        await eventually(lambda: slow.outbox.crowded, "the slow browser to be full")
+        async with Browser(relay, since=0, limit=4000).open() as quick:
+            await quick.reaches(200)
+        assert slow.outbox._size < 8000
+        slow.reading.set()
+        await slow.reaches(200)
+    assert slow.seqs == quick.seqs == list(range(1, 201))
+    # After the first of each, only about as many as have room.
+    assert asked.count(CHUNK) == 2
+    assert max(limit for limit in asked if limit != CHUNK) < 16
 
 
 async def test_draining_sends_what_is_buffered_then_closes_with_service_restart(real_bus: Bus, relay: Relay) -> None:

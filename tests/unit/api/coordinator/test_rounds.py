@@ -275,6 +275,35 @@ async def test_finishing_hands_out_everything_at_once_and_repeats_nothing_later(
     assert all(numbers(wire) == [1, 2, 3] for wire in wires)
 
 
+async def test_a_bus_that_is_faster_than_the_rounds_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    rounds = Rounds()
+    everyone = [live(rounds) for _ in range(50)]
+    its_wire = MemoryWire()
+    watching = Outbox(MIB, wire=its_wire, live=True, sessions=frozenset({"s"}))
+    for seq in range(1, 101):
+        # Without a turn of the loop in between.
+        rounds.add(message(seq, size=100), [watching])
+        assert rounds._pending_bytes <= 1000
+    await turns(30)
+    for _, wire in everyone:
+        assert numbers(wire) == list(range(1, 101))
+    assert numbers(its_wire) == list(range(1, 101))
+
+
+async def test_a_bus_that_is_faster_than_filtered_browsers_does_not_pile_up_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    rounds, wire = Rounds(), MemoryWire()
+    watching = Outbox(MIB, wire=wire, live=True, sessions=frozenset({"s"}))
+    for seq in range(1, 101):
+        rounds.add(message(seq, size=100), [watching])
+        assert sum(map(len, rounds._filtered.values())) <= 10
+    await turns(30)
+    assert numbers(wire) == list(range(1, 101))
+
+
 async def test_finishing_with_nothing_to_do_does_nothing() -> None:
     rounds = Rounds()
     _, wire = live(rounds)

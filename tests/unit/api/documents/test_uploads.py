@@ -1,3 +1,4 @@
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -171,3 +172,26 @@ def test_blank_fields_are_as_good_as_none() -> None:
     assert checked_tags(" ,, ") == []
     assert checked_metadata("") == {}
     assert checked_content_type("") == "application/octet-stream"
+
+
+async def test_no_more_uploads_are_taken_than_may_be_under_way(
+    client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.state.services.uploads, "_at_once", 1)
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        body = form(FILE)
+        yield body[:1000]
+        begun.set()
+        await may_end.wait()
+        yield body[1000:]
+
+    first = asyncio.create_task(send(client, slowly()))
+    await begun.wait()
+    refused = await send(client, form(FILE))
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert "1 uploads are under way" in refused.json()["detail"]
+    may_end.set()
+    assert (await first).status_code == 201
+    assert (await send(client, form(FILE))).status_code == 201
