@@ -176,8 +176,8 @@ class Attachment:
             lease = await self._sessions.renew(
                 self._session_id, self._owner, state.run, self._start, lease_seconds=seconds
             )
-            if lease.outcome == "gone" and state.command is None and await self._past_is_lost():
-                logger.warning("redis has lost session %s; it begins anew", self._session_id)
+            if self._is_lost(lease) and state.command is None and await self._past_is_lost():
+                logger.warning("redis has lost the run of session %s; it begins anew", self._session_id)
                 state.forget()
                 lease = await self._take(seconds)
         command = state.leased(lease)
@@ -189,8 +189,12 @@ class Attachment:
         self._progress.set()
         self._wake.set()
 
+    def _is_lost(self, lease: Lease) -> bool:
+        """Whether Redis may have lost the run: the session is gone or, as in a backup, stands at another one."""
+        return lease.outcome == "gone" or (lease.outcome == "superseded" and not self._state.superseded)
+
     async def _past_is_lost(self) -> bool:
-        """Whether Redis has lost the past in which the lease was taken; if not, somebody has deleted the session."""
+        """Whether Redis has lost the past in which the lease was taken; if not, somebody deleted or took it."""
         return (await self._bus.position()).epoch != self._epoch
 
     async def _take(self, seconds: float) -> Lease:

@@ -1,6 +1,6 @@
 """A session's events: accepting them and reading them back."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -168,6 +168,22 @@ class Events:
                 continue
             return entries + archived if after is None else (archived + entries)[:count]
         raise AssertionError("unreachable")
+
+    async def until(self, session_id: str, last_id: int) -> AsyncIterator[tuple[int, bytes]]:
+        """All events up to that id with their ids, oldest first, a round trip at a time.
+
+        Ends early where the session is deleted meanwhile. Raises ArchivedObjectGone, and what the archive raises.
+        """
+        after = 0
+        chunk_size = ChunkSize()
+        while after < last_id:
+            chunk = await self.read(session_id, count=chunk_size.events, after=after, before=last_id + 1)
+            if not chunk:
+                return
+            for entry in chunk:
+                yield entry
+            after = chunk[-1][0]
+            chunk_size.learn([len(event) for _, event in chunk])
 
     async def _in_redis(
         self, session_id: str, count: int, before: int | None, after: int | None
