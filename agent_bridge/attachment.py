@@ -173,9 +173,13 @@ class Attachment:
         if state.run is None:
             lease = await self._take(seconds)
         else:
+            epoch = (await self._bus.position()).epoch
             lease = await self._sessions.renew(
                 self._session_id, self._owner, state.run, self._start, lease_seconds=seconds
             )
+            if lease.outcome == "held":
+                # A past that was lost and put back is this lease's, too.
+                self._epoch = epoch
             if self._is_lost(lease) and state.command is None and await self._past_is_lost():
                 logger.warning("redis has lost the run of session %s; it begins anew", self._session_id)
                 state.forget()

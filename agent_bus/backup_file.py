@@ -158,7 +158,9 @@ def _compare(said: Member, found: BinaryIO) -> None:
         for line in lines:
             expected = found.readline()
             if line + b"\n" != expected:
-                name = (expected or line).decode(errors="replace").partition("  ")[2].strip()
+                name, there = (each.decode(errors="replace").partition("  ")[2].strip() for each in (line, expected))
+                if name != there:
+                    raise BackupDamaged(f"{name} should stand where {there or 'nothing'} stands")
                 raise BackupDamaged(f"{name} is not what was written: its SHA-256 is not the one in {SUMS}")
     if rest or found.readline():
         raise BackupDamaged(f"{SUMS} is cut off")
