@@ -111,7 +111,13 @@ def _run(settings: Settings, work: Callable[[], Awaitable[T]], *, left: str) -> 
     except RedisError as error:
         raise CannotStart(f"Redis at {redact(settings.redis_url)}: {error}; {left}") from error
     except BlobStoreFailed as error:
-        raise CannotStart(f"{error} ({error.__cause__ or 'no more is known'}); {left}") from error
+        raise CannotStart(f"{_reason(error)}; {left}") from error
+
+
+def _reason(error: BlobStoreFailed) -> str:
+    # What the store's library adds in more lines is its own structures.
+    cause = str(error.__cause__ or "").partition("\n")[0]
+    return f"{error} ({cause})" if cause else str(error)
 
 
 @asynccontextmanager
