@@ -19,7 +19,7 @@ import gzip
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, TypeVar, cast
 
@@ -215,15 +215,19 @@ class BackupReader:
             )
         return _record(About, said, ABOUT)
 
-    def check(self, on_read: Callable[[int], None] = lambda _: None) -> Manifest:
-        """Reads all of it, and compares everything that it says of itself. Returns what there is.
+    @property
+    def manifest(self) -> Manifest:
+        """What there is. Only once all of it has been read."""
+        if self._manifest is None:
+            raise RuntimeError("the file has not been read yet")
+        return self._manifest
 
-        on_read: told how far it has come, in bytes.
-        """
+    def check(self) -> Iterator[int]:
+        """Reads all of it, and compares everything that it says of itself; yields now and then how many bytes."""
         found = {"blueprints": 0, "statistics": 0, "documents": 0, "document_bytes": 0, "sessions": 0, "events": 0}
         last_id = 0
         for entry in self.entries():
-            on_read(self._file.tell())
+            yield self._file.tell()
             match entry:
                 case BlueprintsEntry():
                     found["blueprints"] += sum(1 for _ in entry.lines)
@@ -237,14 +241,12 @@ class BackupReader:
                     found["sessions"] += 1
                     found["events"] += sum(1 for _ in entry.events)
                     last_id = max(last_id, entry.record.last_id, int(entry.record.session["run"]))
-        manifest = self._manifest
-        assert manifest is not None
+        manifest = self.manifest
         for name, count in found.items():
             if getattr(manifest, name) != count:
                 raise BackupDamaged(f"{MANIFEST} says {name}: {getattr(manifest, name)}, and there are {count}")
         if last_id > manifest.last_id:
             raise BackupDamaged(f"{MANIFEST} says that no id is above {manifest.last_id}, and there is {last_id}")
-        return manifest
 
     def entries(self) -> Iterator[Entry]:
         """What is in it, in the order in which it stands. Each is to be used before the next is asked for."""

@@ -4,6 +4,7 @@ The file is read through before the first write. After that every step is a scri
 so that a restoration which broke off goes on from there, and nothing of it happens twice.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -57,7 +58,11 @@ class Restoration:
         Raises BackupDamaged, Occupied or AnotherRestoration before the first write, RedisError, BlobStoreFailed, and
         OSError where the file can't be read.
         """
-        manifest = backup.check(lambda read: self._progress("bytes checked", read, backup.size))
+        for read in backup.check():
+            self._progress("bytes checked", read, backup.size)
+            # Whoever wants it to end is heard.
+            await asyncio.sleep(0)
+        manifest = backup.manifest
         done = await self._begin(backup.about.id, manifest.last_id)
         documents = sessions = 0
         for number, entry in enumerate(backup.entries(), start=1):

@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +27,7 @@ from agent_bus.restoration import AnotherRestoration, Occupied, Restoration
 from agent_bus.settings import Settings
 from api import redis_check
 from api.cannot_start import CannotStart
+from api.signals import SIGNALS, unless
 
 STANDARD_STREAM = "-"
 # Members begin with headers of 512 bytes; each write of so many bytes is a system call.
@@ -91,20 +91,28 @@ def put_back(settings: Settings, source: str) -> int:
     return _tell(f"restored {_told(manifest)}", left_out)
 
 
-def _run(settings: Settings, work: Callable[[], Awaitable[T]], *, left: str) -> T:
-    """Does the work; SIGINT and SIGTERM end it in order. left: how things stand when it fails. Raises CannotStart."""
+class _Ended(Exception):
+    """A signal asked for the end."""
 
-    async def until_told() -> T:
-        task = asyncio.current_task()
-        assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await work()
+
+def _run(settings: Settings, work: Callable[[], Coroutine[None, None, T]], *, left: str) -> T:
+    """Does the work; the usual signals end it in order. left: how things stand when it fails. Raises CannotStart."""
+    results: list[T] = []
+
+    async def keep_result() -> None:
+        results.append(await work())
+
+    async def until_told() -> None:
+        stop = asyncio.Event()
+        for number in SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        if not await unless(stop, keep_result()):
+            raise _Ended
 
     try:
-        return asyncio.run(until_told())
-    except asyncio.CancelledError as error:
-        raise CannotStart(f"ended before it was done; {left}") from error
-    except KeyboardInterrupt as error:
+        asyncio.run(until_told())
+        return results[0]
+    except _Ended as error:
         raise CannotStart(f"ended before it was done; {left}") from error
     except PastLost as error:
         raise CannotStart(f"{error}; {left}") from error

@@ -51,7 +51,8 @@ class System:
         backup = Backup(self.bus, self.archive, self.blobs, lambda *told: self.told.append(told))
         self.manifest = await backup.write(out, "1.2.3")
         reader = BackupReader(out)
-        assert reader.check() == self.manifest
+        assert list(reader.check())
+        assert reader.manifest == self.manifest
         return reader
 
 
