@@ -189,11 +189,15 @@ class Attachment:
         if state.run is None:
             lease = await self._take(seconds)
         else:
+            epoch = (await self._bus.position()).epoch
             lease = await self._sessions.renew(
                 self._session_id, self._owner, state.run, self._start, lease_seconds=seconds
             )
-            if lease.outcome == "gone" and state.command is None and await self._past_is_lost():
-                logger.warning("redis has lost session %s; it begins anew", self._session_id)
+            if lease.outcome == "held":
+                # A past that was lost and put back is this lease's, too.
+                self._epoch = epoch
+            if self._is_lost(lease) and state.command is None and await self._past_is_lost():
+                logger.warning("redis has lost the run of session %s; it begins anew", self._session_id)
                 state.forget()
                 lease = await self._take(seconds)
         command = state.leased(lease)
@@ -205,8 +209,12 @@ class Attachment:
         self._progress.set()
         self._wake.set()
 
+    def _is_lost(self, lease: Lease) -> bool:
+        """Whether Redis may have lost the run: the session is gone or, as in a backup, stands at another one."""
+        return lease.outcome == "gone" or (lease.outcome == "superseded" and not self._state.superseded)
+
     async def _past_is_lost(self) -> bool:
-        """Whether Redis has lost the past in which the lease was taken; if not, somebody has deleted the session."""
+        """Whether Redis has lost the past in which the lease was taken; if not, somebody deleted or took it."""
         return (await self._bus.position()).epoch != self._epoch
 
     async def _take(self, seconds: float) -> Lease:

@@ -7,7 +7,7 @@ from typing import Any
 from agent_bus.archive import Archive, ArchivedHistory
 from agent_bus.archive_format import Damaged
 from agent_bus.bus import Bus
-from agent_bus.events import ChunkSize, Events
+from agent_bus.events import Events
 from agent_bus.timestamps import as_agreed
 
 OVER = ("finished", "stopped")
@@ -88,16 +88,8 @@ class Archiving:
         return settled
 
     async def _history(self, session_id: str, last_id: int) -> AsyncIterator[bytes]:
-        after = 0
-        chunk_size = ChunkSize()
-        while after < last_id:
-            chunk = await self._events.read(session_id, count=chunk_size.events, after=after, before=last_id + 1)
-            if not chunk:
-                return
-            for _, event in chunk:
-                yield event
-            after = chunk[-1][0]
-            chunk_size.learn([len(event) for _, event in chunk])
+        async for _, event in self._events.until(session_id, last_id):
+            yield event
 
     async def known(self, names: Sequence[str]) -> list[bool]:
         """Of each of the archive's objects, whether it is, or once was, a session's. Raises RedisError."""

@@ -51,7 +51,7 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class BlobContent:
-    """A blob's size in bytes, and those of its bytes that were asked for."""
+    """A blob's size in bytes, and those of its bytes that were asked for; reading these raises BlobStoreFailed."""
 
     size_bytes: int
     chunks: AsyncIterator[bytes]
@@ -125,8 +125,11 @@ class Blobs:
             raise BlobStoreFailed(f"reading {document_id} failed") from error
 
         async def chunks() -> AsyncIterator[bytes]:
-            async for chunk in found.stream(min_chunk_size=READ_BYTES):
-                yield bytes(chunk)
+            try:
+                async for chunk in found.stream(min_chunk_size=READ_BYTES):
+                    yield bytes(chunk)
+            except (BaseError, OSError) as error:
+                raise BlobStoreFailed(f"reading {document_id} failed") from error
 
         return BlobContent(found.meta["size"], chunks())
 

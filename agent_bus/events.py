@@ -1,6 +1,6 @@
 """A session's events: accepting them and reading them back."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -169,20 +169,42 @@ class Events:
             return entries + archived if after is None else (archived + entries)[:count]
         raise AssertionError("unreachable")
 
+    async def until(self, session_id: str, last_id: int) -> AsyncIterator[tuple[int, bytes]]:
+        """All events up to that id with their ids, oldest first, a round trip at a time.
+
+        Ends early where the session is deleted meanwhile. Raises ArchivedObjectGone, and what the archive raises.
+        """
+        after = 0
+        chunk_size = ChunkSize()
+        while after < last_id:
+            chunk = await self.read(session_id, count=chunk_size.events, after=after, before=last_id + 1)
+            if not chunk:
+                return
+            for entry in chunk:
+                yield entry
+            after = chunk[-1][0]
+            chunk_size.learn([len(event) for _, event in chunk])
+
     async def _in_redis(
         self, session_id: str, count: int, before: int | None, after: int | None
     ) -> tuple[str, StoredEvents] | None:
         """The session's `archive` field and its events in Redis, at one moment; None for an unknown session."""
-        history = self._keys.history(session_id)
+        session, history = self._keys.session(session_id), self._keys.history(session_id)
         low, high = _between(after, before)
-        # A transaction: between the two, the events may go from here to there.
-        async with self._bus.redis.pipeline(transaction=True) as pipe:
-            pipe.hmget(self._keys.session(session_id), "run", "archive")
-            if after is None:
-                pipe.xrevrange(history, max=high, min=low, count=count)
-            else:
-                pipe.xrange(history, min=low, max=high, count=count)
-            (run, reference), entries = await pipe.execute()
+        while True:
+            # No transaction, which a Redis without memory refuses. Events that went from here to there between the
+            # commands show in the field, which is never the same again.
+            async with self._bus.redis.pipeline(transaction=False) as pipe:
+                pipe.hmget(session, "run", "archive")
+                if after is None:
+                    pipe.xrevrange(history, max=high, min=low, count=count)
+                else:
+                    pipe.xrange(history, min=low, max=high, count=count)
+                pipe.hmget(session, "run", "archive")
+                found, entries, found_then = await pipe.execute()
+            if found == found_then:
+                break
+        run, reference = found
         if run is None:
             return None
         return (reference or b"").decode(), [(_number(entry_id), fields[b"e"]) for entry_id, fields in entries]

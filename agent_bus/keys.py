@@ -95,6 +95,11 @@ class Keys:
         """String, expiring: how far a bridge's own count of events has been accepted."""
         return f"{self.namespace}:produced:{producer}"
 
+    @property
+    def restoration(self) -> str:
+        """Hash, while a backup is being restored: `backup` (its id) and `done` (how many of its entries are there)."""
+        return f"{self.namespace}:restoration"
+
     # Access.
     def ticket(self, digest: str) -> str:
         """String, expiring: whom a one-time ticket was given to; the ticket is named by its hash."""

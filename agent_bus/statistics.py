@@ -10,6 +10,7 @@ from agent_bus.timestamps import as_agreed
 HOUR_SECONDS = 3600
 # What the script counts into, and keeps for a day longer than is ever asked for.
 COUNTED_SECONDS = 300
+KEPT_SECONDS = 8 * 86400
 MAX_HOURS = 168
 # Up to here buckets are as fine as they are counted: 288 of them; beyond, one an hour.
 FINE_HOURS = 24
@@ -43,6 +44,38 @@ class Statistics(Message):
 
     bucket_seconds: Literal[300, 3600]
     buckets: list[Bucket]
+
+
+async def stored_statistics(bus: Bus) -> dict[int, dict[str, int]]:
+    """All that is still kept, as the script has counted it, by when it was begun (s since 1970). Raises RedisError."""
+    clock: Any = await bus.redis.time()
+    newest = clock[0] - clock[0] % COUNTED_SECONDS
+    starts = range(newest - KEPT_SECONDS, newest + 1, COUNTED_SECONDS)
+    found: dict[int, dict[str, int]] = {}
+    for place in range(0, len(starts), PART):
+        part = starts[place : place + PART]
+        async with bus.redis.pipeline(transaction=False) as pipe:
+            for start in part:
+                pipe.hgetall(bus.keys.statistics(start))
+            counted = await pipe.execute()
+        found |= {
+            start: {name.decode(): int(count) for name, count in fields.items()}
+            for start, fields in zip(part, counted, strict=True)
+            if fields
+        }
+    return found
+
+
+async def put_back_statistics(bus: Bus, start: int, counts: dict[str, int]) -> None:
+    """Keeps what was counted in another Redis, as long as it would be kept there. Raises RedisError."""
+    key = bus.keys.statistics(start)
+    # What is counted here already, for the same minutes, is not the less true; the two can't be told apart later.
+    if await bus.redis.exists(key):
+        return
+    async with bus.redis.pipeline(transaction=True) as pipe:
+        pipe.hset(key, mapping={name: str(count) for name, count in counts.items()})
+        pipe.expireat(key, start + KEPT_SECONDS)
+        await pipe.execute()
 
 
 async def read_statistics(bus: Bus, hours: int) -> Statistics:

@@ -252,3 +252,18 @@ def test_an_id_that_can_not_be_one_is_refused_at_once() -> None:
 @pytest.fixture(autouse=True)
 def _hear_the_bridge(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "agent_bridge")
+
+
+async def test_a_bridge_that_has_lived_through_a_restoration_still_gives_way_to_the_next(
+    watch: Watch, real_bus: Bus
+) -> None:
+    async with watch.bridge(lease_seconds=0.5) as first:
+        assert first._link is not None
+        attachment = first._link._attachment
+        assert attachment is not None
+        await real_bus.redis.set(real_bus.keys.epoch, "another")
+        await eventually(lambda: attachment._epoch == "another", "the bridge to renew its lease in the new epoch")
+        async with watch.bridge() as second:
+            await eventually(lambda: first.superseded, "the first to give way")
+            assert not second.superseded
+            assert (await watch.session())["presence"] == "connected"

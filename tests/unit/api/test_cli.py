@@ -18,8 +18,9 @@ def run(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(cli.main, arguments, env=clean | environment)
 
 
-COMMANDS = (["up"], ["coordinator"], ["documents"], ["worker"], ["doctor"], ["agents"], ["agents", "import"],
-            ["agents", "export"], ["token"], ["token", "create"], ["token", "list"], ["token", "revoke"])  # fmt: skip
+COMMANDS = (["up"], ["coordinator"], ["documents"], ["worker"], ["doctor"], ["backup"], ["restore"], ["agents"],
+            ["agents", "import"], ["agents", "export"], ["token"], ["token", "create"], ["token", "list"],
+            ["token", "revoke"])  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
