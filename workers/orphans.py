@@ -18,12 +18,13 @@ class TooManyOrphans(Exception):
 
 
 async def remove_orphans(bus: Bus, blobs: Blobs, age: timedelta = ORPHAN_AGE) -> int:
-    """Removes the blobs older than `age` that have neither a document nor an upload going on. Returns how many.
+    """Removes the blobs, whole or not, that are older than `age` and belong to no document or upload. Returns how many.
 
     Raises TooManyOrphans, RedisError or BlobStoreFailed.
     """
     documents = Documents(bus, "")
     before = datetime.now(UTC) - age
+    parts = await _remove_parts(documents, blobs, before)
     seen, orphans = 0, []
     async for some in blobs.listed():
         seen += len(some)
@@ -37,4 +38,14 @@ async def remove_orphans(bus: Bus, blobs: Blobs, age: timedelta = ORPHAN_AGE) ->
     for document_id in orphans:
         # An id whose mark or document was gone once never gets either again, so there is nothing to check anew.
         await blobs.delete(document_id)
-    return len(orphans)
+    return parts + len(orphans)
+
+
+async def _remove_parts(documents: Documents, blobs: Blobs, before: datetime) -> int:
+    """Removes what killed servers have left of uploads; nobody can go on with that, whatever Redis has lost."""
+    old = [part for part in await blobs.unfinished() if part.written_at <= before]
+    known = await documents.known([part.document_id for part in old])
+    left = [part for part, uploading in zip(old, known, strict=True) if not uploading]
+    for part in left:
+        await blobs.remove_part(part)
+    return len(left)

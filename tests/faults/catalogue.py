@@ -6,7 +6,7 @@ from tests.faults.combined_faults import CoordinatorAndRedis
 from tests.faults.disk_faults import AofDiskFull, BlobDiskFull
 from tests.faults.faults import Fault
 from tests.faults.network_faults import ConnectionsDropped, HalfOpen, RedisPartition, SlowNetwork
-from tests.faults.process_faults import CoordinatorKilled, RollingRestart
+from tests.faults.process_faults import CoordinatorEnded, CoordinatorKilled, DocumentsKilled, RollingRestart
 from tests.faults.redis_faults import OutOfMemory, PastLost, RedisFrozen, RedisKilled
 from tests.faults.sentinel_faults import Failover, FencedPrimary, FrozenPrimary
 from tests.faults.version_faults import NewerVersion
@@ -21,7 +21,9 @@ FAULTS: dict[str, type[Fault]] = {
     for fault in (
         CoordinatorKilled,
         RedisKilled,
+        CoordinatorEnded,
         RollingRestart,
+        DocumentsKilled,
         RedisFrozen,
         WorkerKilled,
         NoWorkers,

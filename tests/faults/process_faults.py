@@ -1,9 +1,16 @@
-"""Coordinators that are killed or restarted under load."""
+"""Servers that are killed, ended or restarted under load."""
 
 import asyncio
+import os
 import signal
+import time
 
+from agent_bus.jobs import REMOVE_ORPHANED_BLOBS
+from tests.faults.client_faults import FORM, LARGE_BYTES, SENT_BYTES, connect_to
 from tests.faults.faults import Fault
+from tests.faults.system import KEYS
+from tests.faults.workload import until
+from workers.orphans import ORPHAN_AGE
 
 
 class CoordinatorKilled(Fault):
@@ -20,6 +27,57 @@ class CoordinatorKilled(Fault):
     async def heal(self) -> None:
         """Starts it again."""
         await asyncio.to_thread(self.system.restart_coordinator, self._index)
+
+
+class CoordinatorEnded(CoordinatorKilled):
+    """It answers what it has taken, sees its browsers off, and is away for a while."""
+
+    name = "coordinator-ended"
+    title = "a coordinator, SIGTERM"
+
+    async def inject(self) -> None:
+        """Ends one."""
+        self._index = self.rng.randrange(len(self.system.coordinators))
+        ended = await asyncio.to_thread(self.system.coordinators[self._index].stop, signal.SIGTERM)
+        if ended != 0:
+            self.complain(f"a coordinator ended with {ended} on SIGTERM")
+
+
+class DocumentsKilled(Fault):
+    """An upload breaks off with its server: nothing is shown of it, and what it left on the disk goes away."""
+
+    name = "documents-killed"
+    title = "the documents server, SIGKILL, in the middle of an upload"
+    once = True
+
+    async def inject(self) -> None:
+        """Begins to upload a file, and kills the server when there is something of it on the disk."""
+        before = self.system.unfinished_uploads()
+        with await asyncio.to_thread(connect_to, self.system.documents.port) as client:
+            await asyncio.to_thread(client.sendall, FORM % LARGE_BYTES + bytes(SENT_BYTES))
+            await until(lambda: bool(self.system.unfinished_uploads() - before), "an upload to begin")
+            await asyncio.to_thread(self.system.documents.kill)
+        self._left = self.system.unfinished_uploads()
+        if not self._left:
+            self.complain("a killed server left nothing of an upload: the fault is none")
+
+    async def heal(self) -> None:
+        """Starts it again."""
+        await asyncio.to_thread(self.system.start_documents, self.system.documents.port)
+
+    async def healed(self) -> None:
+        """What was left is removed once it is old enough, and the uploads that go on are not."""
+        if lost := self._left - self.system.unfinished_uploads():
+            self.complain(f"the young parts of uploads were removed: {lost}")
+        long_ago = time.time() - ORPHAN_AGE.total_seconds() - 60
+        for path in self._left:
+            os.utime(path, (long_ago, long_ago))
+            # As when the mark of the upload has expired, and the job's hour is over.
+            self.system.ask_redis("DEL", KEYS.document(path.name.partition("#")[0]))
+        self.system.ask_redis("DEL", KEYS.due(REMOVE_ORPHANED_BLOBS.name))
+        await until(
+            lambda: not self._left & self.system.unfinished_uploads(), "what is left of the upload to be removed"
+        )
 
 
 class RollingRestart(Fault):

@@ -112,6 +112,17 @@ class System:
         """Starts the documents server; blocks until it is healthy."""
         self.documents = Server("documents", self.redis_url, self.folder / "project", self._blobs(), port=port)
 
+    @property
+    def blobs(self) -> Path:
+        """The folder of the blob store."""
+        if self.layout.small_disk == "blobs":
+            return self.small_disk
+        return self.folder / "project" / ".agent-orchestrator" / "blobs"
+
+    def unfinished_uploads(self) -> set[Path]:
+        """The files that uploads which have not ended, or never will, have in the blob store."""
+        return {path for path in (self.blobs / KEYS.namespace).rglob("*#*") if path.is_file()}
+
     def start_worker(self) -> None:
         """Starts one more worker."""
         self.workers.append(worker(self.redis_url, self.folder / "project", self._blobs()))
