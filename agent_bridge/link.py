@@ -16,6 +16,7 @@ from agent_bridge.encoding import SessionIdentity, encode
 from agent_bridge.outgoing import Outgoing
 from agent_bus.commands import LEASE_SECONDS, StopCommand
 from agent_bus.event_records import EventRecord
+from agent_bus.replication import NOBODY, Replication
 
 if TYPE_CHECKING:
     from agent_bridge.attachment import Attachment
@@ -36,6 +37,8 @@ class LinkSettings:
     namespace: str
     lease_seconds: float = LEASE_SECONDS
     close_seconds: float = CLOSE_SECONDS
+    replication: Replication = NOBODY
+    """What events and the end of a stopped run wait for before they count as told."""
     guard: bool = False
     """The runs are begun and ended by what others report; the lease alone is ours."""
     resumed: bool = False

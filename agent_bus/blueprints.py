@@ -217,7 +217,7 @@ class Blueprints:
         now = timestamps.now()
         blueprint = Blueprint(**new.model_dump(), created_at=now, modified_at=now)
         args = (new.name, blueprint.model_dump_json(), int(revive))
-        outcome = await self._bus.run("create_blueprint", (self._hash, self._deleted), args)
+        outcome = await self._bus.change("create_blueprint", (self._hash, self._deleted), args)
         if outcome == b"taken":
             raise BlueprintNameTaken(new.name)
         if outcome == b"deleted":
@@ -233,12 +233,12 @@ class Blueprints:
             before = Blueprint.model_validate_json(stored)
             after = before.model_copy(update=update | {"modified_at": _later_than(before.modified_at)})
             args = (name, stored, after.model_dump_json())
-            if await self._bus.run("patch_blueprint", (self._hash,), args) == b"changed":
+            if await self._bus.change("patch_blueprint", (self._hash,), args) == b"changed":
                 return after
 
     async def delete(self, name: str) -> None:
         """Removes one, and remembers that a person did. Raises UnknownBlueprint."""
-        if not await self._bus.run("delete_blueprint", (self._hash, self._deleted), (name,)):
+        if not await self._bus.change("delete_blueprint", (self._hash, self._deleted), (name,)):
             raise UnknownBlueprint(name)
 
     async def _read(self, name: str) -> bytes:

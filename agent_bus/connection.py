@@ -18,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.connection import parse_url
+from redis.exceptions import OutOfMemoryError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry as ThreadRetry
 from redis.sentinel import Sentinel as ThreadSentinel
@@ -126,6 +127,11 @@ def _pack_in_c(client: Redis) -> Redis:
     # No connection has been made yet.
     pool.connection_class = type(f"Packing{kind.__name__}", (PackingConnection, kind), {})
     return client
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Redis refused a command because it has no memory left; 6.2 says so within another error's text."""
+    return isinstance(error, OutOfMemoryError) or "OOM command not allowed" in str(error)
 
 
 OnRoundTrip = Callable[[float, Exception | None], None]

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent_bus.bus import Bus
+from redis.exceptions import ResponseError
+
+from agent_bus.bus import Bus, NotReplicated
+from agent_bus.connection import is_out_of_memory
 from agent_bus.event_encoding import closing_event
 from agent_bus.event_records import EventRecord
 
@@ -73,9 +76,27 @@ class Hooks:
         return [keys.session(session_id), keys.history(session_id), keys.sessions, keys.leases, keys.halted]
 
     async def report(self, report: HookReport) -> HookOutcome:
-        """Keeps what happened; returns whether the program may go on. Raises RedisError."""
-        answer, run = await self._bus.run(
-            "report_hook",
+        """Keeps what happened; returns whether the program may go on. Raises RedisError.
+
+        A program that is to stop is told so whatever Redis lacks: with an error for an answer, it would go on.
+        """
+        try:
+            answer, run = await self._report("report_hook", report)
+        except NotReplicated as error:
+            answer, run = error.reply
+            if answer != b"halt":
+                raise
+        except ResponseError as error:
+            if not is_out_of_memory(error):
+                raise
+            answer, run = await self._report("report_halt", report)
+            if answer == b"refused":
+                raise
+        return HookOutcome(answer == b"go", run.decode())
+
+    async def _report(self, script: str, report: HookReport) -> Any:
+        return await self._bus.change(
+            script,
             [*self._own(report.session_id), self._keys.control(report.session_id)],
             [
                 report.session_id,
@@ -88,7 +109,6 @@ class Hooks:
                 *(argument for event in report.events for argument in event.arguments()),
             ],
         )
-        return HookOutcome(answer == b"go", run.decode())
 
     async def note_halt(self, session_id: str, run: str) -> None:
         """Says that the program has been told not to go on; only then can its stop be confirmed. Raises RedisError."""

@@ -98,24 +98,30 @@ class Sessions:
         args = [session_id]
         for name, value in changes.items():
             args += [name, "clear", ""] if value is None else [name, "set", value]
-        return await self._bus.run("patch_session", self._own(session_id), args) or None
+        return await self._bus.change("patch_session", self._own(session_id), args) or None
 
     async def delete(self, session_id: str) -> int | None:
         """Removes a session with its history; returns how many events went with it, or None if there is none."""
-        events: int = await self._bus.run("delete_session", self._own(session_id), [session_id])
+        events: int = await self._bus.change("delete_session", self._own(session_id), [session_id])
         return None if events < 0 else events
 
     async def request_stop(self, session_id: str, command_id: str) -> StopRequest:
         """Asks the agent of the current run to stop. Asking twice is the same as asking once."""
         keys = [*self._own(session_id), self._keys.control(session_id)]
-        outcome, *rest = await self._bus.run("request_stop", keys, [session_id, command_id])
+        outcome, *rest = await self._bus.change("request_stop", keys, [session_id, command_id])
         session, run = rest if rest else (b"", b"")
         return StopRequest(cast(StopOutcome, outcome.decode()), session, run.decode())
 
     async def acknowledge_stop(self, session_id: str, run: str, closing: EventRecord) -> AcknowledgementOutcome:
         """Says that the run's agent has ceased; `closing` is the run's last event."""
-        outcome = await self._bus.run("acknowledge_stop", self._own(session_id), [session_id, run, closing.json_tail])
+        outcome = await self._bus.change(
+            "acknowledge_stop", self._own(session_id), [session_id, run, closing.json_tail]
+        )
         return cast(AcknowledgementOutcome, outcome.decode())
+
+    async def settle(self) -> None:
+        """Waits until the replicas have received what is known of the sessions. Raises NotReplicated."""
+        await self._bus.settle()
 
     async def enter(
         self, session_id: str, owner: str, start: EventRecord, *, lease_seconds: float = LEASE_SECONDS

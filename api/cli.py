@@ -455,7 +455,8 @@ def _with_blueprints(settings: "Settings", work: "Callable[[Blueprints], Any]") 
 
     async def run() -> Any:
         async with connect(settings.redis_url, name="agents") as redis:
-            return await work(Blueprints(Bus(redis, settings.keys, replay_window=settings.replay_window)))
+            bus = Bus(redis, settings.keys, replay_window=settings.replay_window, replication=settings.replication)
+            return await work(Blueprints(bus))
 
     return asyncio.run(run())
 

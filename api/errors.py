@@ -13,6 +13,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from agent_bus.bus import NotReplicated
 from api.noted import NotedJSONResponse, ensure_name
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,9 @@ def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
     if isinstance(error, RedisConnectionError | RedisTimeoutError):
         logger.warning("redis unavailable for %s %s: %s", method, path, error)
         return problem(503, "Redis is not reachable; try again shortly", {"Retry-After": RETRY_AFTER_SECONDS})
+    if isinstance(error, NotReplicated):
+        logger.warning("not replicated in time: %s %s", method, path)
+        return problem(503, str(error), {"Retry-After": RETRY_AFTER_SECONDS})
     if isinstance(error, RedisError):
         logger.error("redis refused %s %s: %s", method, path, error)
         return problem(503, f"Redis refused the request: {error}", {"Retry-After": RETRY_AFTER_SECONDS})

@@ -57,7 +57,7 @@ async def open_services(settings: Settings, metrics: CoordinatorMetrics) -> Asyn
     once = connect(settings.redis_url, name="coordinator-events", retries=0, max_connections=2, on_round_trip=observe)
     live = connect(settings.redis_url, name="coordinator-live", retries=0, timeout=None, max_connections=2)
     try:
-        bus = Bus(redis, settings.keys, replay_window=settings.replay_window)
+        bus = Bus(redis, settings.keys, replay_window=settings.replay_window, replication=settings.replication)
         sessions = Sessions(bus)
         relay = Relay(bus, live, init_sessions=settings.init_sessions)
         services = Services(

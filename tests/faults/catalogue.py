@@ -8,7 +8,13 @@ from tests.faults.faults import Fault
 from tests.faults.network_faults import ConnectionsDropped, HalfOpen, RedisPartition, SlowNetwork
 from tests.faults.process_faults import CoordinatorEnded, CoordinatorKilled, DocumentsKilled, RollingRestart
 from tests.faults.redis_faults import OutOfMemory, PastLost, RedisFrozen, RedisKilled
-from tests.faults.sentinel_faults import Failover, FencedPrimary, FrozenPrimary
+from tests.faults.sentinel_faults import (
+    Failover,
+    FencedPrimary,
+    FrozenPrimary,
+    ReplicatedFailover,
+    ReplicatedFrozenPrimary,
+)
 from tests.faults.version_faults import NewerVersion
 from tests.faults.worker_faults import NoWorkers, PoisonedJobs, WorkerKilled
 
@@ -41,6 +47,8 @@ FAULTS: dict[str, type[Fault]] = {
         Failover,
         FrozenPrimary,
         FencedPrimary,
+        ReplicatedFailover,
+        ReplicatedFrozenPrimary,
         BrokenUploads,
         StalledDownloads,
         SlowClients,

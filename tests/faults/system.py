@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, TypeVar
 import redis
 
 from agent_bus.keys import Keys
+from agent_bus.replication import MIN_REPLICAS_VARIABLE
 from tests.faults.proxy import Proxy
 from tests.processes import Process, RedisServer, Server, free_port, redis_binary, wait_until, worker
 
@@ -36,11 +37,13 @@ class Layout:
 
     proxied: who reaches Redis through the proxy. sentinels: Redis has a replica, and three sentinels that watch it.
     small_disk: whose files are on a file system of their own, which is soon full.
+    min_replicas: how many replicas must have received what is acknowledged.
     """
 
     proxied: Literal["nobody", "agents", "everyone"] = "nobody"
     sentinels: bool = False
     small_disk: Literal["nobody's", "blobs", "redis"] = "nobody's"
+    min_replicas: int = 0
 
 
 class System:
@@ -99,7 +102,7 @@ class System:
 
     def start_coordinator(self, port: int | None = None) -> None:
         """Starts one more; blocks until it is healthy."""
-        environment = {"AGENT_ORCHESTRATOR_STOP_WAIT_SECONDS": str(STOP_WAIT_SECONDS)}
+        environment = self.environment | {"AGENT_ORCHESTRATOR_STOP_WAIT_SECONDS": str(STOP_WAIT_SECONDS)}
         folder = self.folder / "project"
         self.coordinators.append(Server("coordinator", self.redis_url, folder, environment, port=port))
 
@@ -127,10 +130,16 @@ class System:
         """Starts one more worker."""
         self.workers.append(worker(self.redis_url, self.folder / "project", self._blobs()))
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the settings of every process say."""
+        replicas = self.layout.min_replicas
+        return {MIN_REPLICAS_VARIABLE: str(replicas)} if replicas else {}
+
     def _blobs(self) -> dict[str, str]:
         if self.layout.small_disk != "blobs":
-            return {}
-        return {"AGENT_ORCHESTRATOR_BLOB_STORE_URL": self.small_disk.as_uri()}
+            return self.environment
+        return self.environment | {"AGENT_ORCHESTRATOR_BLOB_STORE_URL": self.small_disk.as_uri()}
 
     def adopt(self, process: Process) -> None:
         """Has a process end with the system at the latest."""

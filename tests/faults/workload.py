@@ -76,12 +76,14 @@ class Load:
         self._watching = [self._task(watcher.run(), watcher.history.name) for watcher in self.watchers]
         await until(lambda: all(watcher.history.chapters for watcher in self.watchers), "the browsers' init")
         await self.comes_through()
-        history, ending = self.history, self._ending
+        history, ending, system = self.history, self._ending, self.system
         for number in range(REPORTING_AGENTS):
             work = reporting_agents(history, self.coordinators, REPORT_PAUSE_SECONDS, ending)
             self._task(work, f"reporting agent {number}")
         for number in range(BRIDGED_AGENTS):
-            work = bridged_agents(history, self.bridged, self.system.agents_redis_url, self.system.folder, ending)
+            work = bridged_agents(
+                history, self.bridged, system.agents_redis_url, system.folder, system.environment, ending
+            )
             self._task(work, f"bridged agent {number}")
         self._task(edit_documents(history, self.documents, self.rng, EDIT_PAUSE_SECONDS, ending), "documents")
         self._stopping = self._task(self._stop_again_and_again(), "stops")
@@ -168,7 +170,8 @@ class Load:
 
         quiet: it reports nothing while it works.
         """
-        agent = BridgedAgent(self.system.agents_redis_url, self.system.folder, quiet=quiet)
+        system = self.system
+        agent = BridgedAgent(system.agents_redis_url, system.folder, system.environment, quiet=quiet)
         self._spared.add(agent.history.session_id)
         self.bridged.append(agent)
         self.history.agents[agent.history.session_id] = agent.history
