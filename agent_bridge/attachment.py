@@ -294,7 +294,9 @@ class Attachment:
                 # What the agent said before it ceased comes before its end, unless nobody can say for how long.
                 pending = await self._all_sent_or_refused()
                 told = closing.adding(EVENTS_PENDING, pending) if pending else closing
-                outcome = await self._sessions.acknowledge_stop(command.session_id, command.run, told)
+                outcome = await self._sessions.acknowledge_stop(
+                    command.session_id, command.run, told, command.command_id
+                )
             except (RedisError, OSError) as error:
                 failures += 1
                 logger.warning("the end of session %s could not be told yet: %s", self._session_id, error)

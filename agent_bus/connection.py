@@ -23,6 +23,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry as ThreadRetry
 from redis.sentinel import Sentinel as ThreadSentinel
 
+from agent_bus.following_connection import FollowingConnection
+
 SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 
 # Up to the last @: a password that was not quoted may contain anything.
@@ -121,11 +123,11 @@ class PackingConnection:
         return packed
 
 
-def _pack_in_c(client: Redis) -> Redis:
+def _adapt(client: Redis, *adaptations: type) -> Redis:
+    """Puts classes in front of the one of the client's connections, of which none has been made yet."""
     pool = client.connection_pool
     kind = pool.connection_class
-    # No connection has been made yet.
-    pool.connection_class = type(f"Packing{kind.__name__}", (PackingConnection, kind), {})
+    pool.connection_class = type(f"Adapted{kind.__name__}", (*adaptations, kind), {})
     return client
 
 
@@ -207,7 +209,9 @@ def connect(
     check_url(url)
     retry = Retry(ExponentialWithJitterBackoff(base=BACKOFF_BASE_SECONDS, cap=BACKOFF_CAP_SECONDS), retries)
     options = _options(url, name, timeout) | {"retry": retry}
+    adaptations: list[type] = [PackingConnection]
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
+        adaptations.append(FollowingConnection)
         target = parse_sentinel(url)
         sentinel = Sentinel(target.hosts, sentinel_kwargs={"socket_timeout": TIMEOUT_SECONDS})
         client: Redis = sentinel.master_for(
@@ -218,7 +222,7 @@ def connect(
         client = BoundedRedis.from_pool(pool)
     assert isinstance(client, BoundedRedis)
     client.on_round_trip = on_round_trip
-    return _pack_in_c(client)
+    return _adapt(client, *adaptations)
 
 
 def connect_threaded(url: str, *, name: str, timeout: float | None = TIMEOUT_SECONDS) -> ThreadRedis:

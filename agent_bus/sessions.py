@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from agent_bus.bus import Bus, Position
+from agent_bus.bus import Argument, Bus, Position
 from agent_bus.commands import (
     LEASE_SECONDS,
     AcknowledgementOutcome,
@@ -112,11 +112,15 @@ class Sessions:
         session, run = rest if rest else (b"", b"")
         return StopRequest(cast(StopOutcome, outcome.decode()), session, run.decode())
 
-    async def acknowledge_stop(self, session_id: str, run: str, closing: EventRecord) -> AcknowledgementOutcome:
-        """Says that the run's agent has ceased; `closing` is the run's last event."""
-        outcome = await self._bus.change(
-            "acknowledge_stop", self._own(session_id), [session_id, run, closing.json_tail]
-        )
+    async def acknowledge_stop(
+        self, session_id: str, run: str, closing: EventRecord, command_id: str = ""
+    ) -> AcknowledgementOutcome:
+        """Says that the run's agent has ceased; `closing` is the run's last event.
+
+        command_id: of the stop that it obeyed; it counts even if Redis has lost the stop meanwhile.
+        """
+        args: list[Argument] = [session_id, run, closing.json_tail, command_id]
+        outcome = await self._bus.change("acknowledge_stop", self._own(session_id), args)
         return cast(AcknowledgementOutcome, outcome.decode())
 
     async def settle(self) -> None:
