@@ -20,6 +20,8 @@ from agent_bus import tracing
 from agent_bus.bus import Bus, NotReplicated
 from agent_bus.commands import RENEWALS_PER_LEASE, Lease, StopCommand
 from agent_bus.connection import TIMEOUT_SECONDS, connect
+from agent_bus.contract import NewerContract
+from agent_bus.contract import state as state_contract
 from agent_bus.event_records import EventRecord
 from agent_bus.events import Events, Producer
 from agent_bus.keys import Keys
@@ -137,7 +139,9 @@ class Attachment:
                 self._on_tried(False)
                 failures = 1 if self._attended else failures + 1
                 self._attended = False
-                if failures == 1:
+                if failures == 1 and isinstance(error, NewerContract):
+                    logger.warning("session %s is not shown and can't be stopped: %s", self._session_id, error)
+                elif failures == 1:
                     logger.warning("redis is away (%s); session %s waits", error, self._session_id)
             await asyncio.sleep(_backoff(failures))
 
@@ -202,6 +206,7 @@ class Attachment:
         return (await self._bus.position()).epoch != self._epoch
 
     async def _take(self, seconds: float) -> Lease:
+        await state_contract(self._bus)
         # Read first: of a past that is lost in between, the lease is not.
         self._epoch = (await self._bus.position()).epoch
         if self._settings.guard:

@@ -232,7 +232,7 @@ class Blueprints:
             stored = await self._read(name)
             before = Blueprint.model_validate_json(stored)
             after = before.model_copy(update=update | {"modified_at": _later_than(before.modified_at)})
-            args = (name, stored, after.model_dump_json())
+            args = (name, stored, after.model_dump_json()[:-1] + _unknown_fields(stored) + "}")
             if await self._bus.change("patch_blueprint", (self._hash,), args) == b"changed":
                 return after
 
@@ -246,6 +246,12 @@ class Blueprints:
         if stored is None:
             raise UnknownBlueprint(name)
         return bytes(stored)
+
+
+def _unknown_fields(stored: bytes) -> str:
+    """What a newer version has stored beside the fields of this one, as they follow in a JSON object."""
+    unknown = {name: value for name, value in json.loads(stored).items() if name not in Blueprint.model_fields}
+    return f",{json.dumps(unknown)[1:-1]}" if unknown else ""
 
 
 def _later_than(moment: str) -> str:

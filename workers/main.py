@@ -11,6 +11,7 @@ from rq.exceptions import StopRequested
 
 from agent_bus import tracing
 from agent_bus.connection import InvalidRedisUrl, connect_threaded, redact
+from agent_bus.contract import look
 from agent_bus.log_lines import InvalidFormat, chosen_format, formatter
 from agent_bus.settings import Settings
 from workers.metrics import Pulse, WorkerMetrics
@@ -76,7 +77,7 @@ def main() -> None:
     stop = threading.Event()
     metrics = WorkerMetrics()
     asking = connect_threaded(settings.redis_url, name="worker-health", timeout=PATIENCE_SECONDS)
-    pulse = Pulse(stop, asking.ping)
+    pulse = Pulse(stop, lambda: look(asking, settings.keys))
     if options.metrics_port:
         try:
             serve(options.metrics_host, options.metrics_port, metrics, pulse)

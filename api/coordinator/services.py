@@ -21,6 +21,7 @@ from agent_bus.hooks import Hooks
 from agent_bus.sessions import Sessions
 from agent_bus.settings import Settings
 from api.background import background
+from api.bus_contract import state_contract
 from api.coordinator.metrics import CoordinatorMetrics
 from api.coordinator.relay import Relay
 from api.coordinator.stopping import Stopper
@@ -77,6 +78,7 @@ async def open_services(settings: Settings, metrics: CoordinatorMetrics) -> Asyn
             writer=services.writer.run(),
             leases=_watch_agents(services),
             blueprints=_import_blueprints(services),
+            contract=state_contract(bus),
             metrics=keep_sampled(metrics.registry, lambda: metrics.sample(services)),
         ):
             yield services

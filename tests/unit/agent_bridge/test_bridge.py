@@ -311,6 +311,16 @@ async def test_leaving_without_memory_confirms_the_stop_and_says_what_is_missing
     assert "redis took no more while session s ended: 1 events were not told" in caplog.text
 
 
+async def test_a_bridge_does_not_enter_beside_a_newer_version_and_says_so(
+    watch: Watch, real_bus: Bus, caplog: pytest.LogCaptureFixture
+) -> None:
+    await real_bus.redis.set(real_bus.keys.contract, "99.0")
+    async with watch.bridge() as bridge:
+        await bridge.event("step")
+    assert await watch.sessions.get("s") is None
+    assert "session s is not shown and can't be stopped: A newer version of this software" in caplog.text
+
+
 async def test_with_replicas_wanted_and_none_there_events_wait_and_the_stop_is_known(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
