@@ -14,6 +14,7 @@ from agent_bus.connection import InvalidRedisUrl, connect_threaded, redact
 from agent_bus.contract import look
 from agent_bus.log_lines import InvalidFormat, chosen_format, formatter
 from agent_bus.settings import Settings
+from workers.leaving import end_in_time
 from workers.metrics import Pulse, WorkerMetrics
 from workers.metrics_server import serve
 from workers.worker import DocumentsWorker
@@ -83,6 +84,7 @@ def main() -> None:
             serve(options.metrics_host, options.metrics_port, metrics, pulse)
         except OSError as error:
             sys.exit(f"can't answer for metrics on {options.metrics_host}, port {options.metrics_port}: {error}")
+    end_in_time(stop)
     try:
         run(settings, stop, metrics, pulse)
     finally:

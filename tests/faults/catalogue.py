@@ -15,8 +15,8 @@ from tests.faults.sentinel_faults import (
     ReplicatedFailover,
     ReplicatedFrozenPrimary,
 )
-from tests.faults.version_faults import NewerVersion
-from tests.faults.worker_faults import NoWorkers, PoisonedJobs, WorkerKilled
+from tests.faults.version_faults import IncompatibleVersion, NewerVersion
+from tests.faults.worker_faults import NoWorkers, PoisonedJobs, WorkerKilled, WorkersCutOff
 
 SECONDS_VARIABLE = "AGENT_ORCHESTRATOR_FAULT_SECONDS"
 # Each fault once or twice.
@@ -33,6 +33,7 @@ FAULTS: dict[str, type[Fault]] = {
         RedisFrozen,
         WorkerKilled,
         NoWorkers,
+        WorkersCutOff,
         PoisonedJobs,
         AgentKilled,
         AgentFrozen,
@@ -55,6 +56,7 @@ FAULTS: dict[str, type[Fault]] = {
         BlobDiskFull,
         AofDiskFull,
         NewerVersion,
+        IncompatibleVersion,
         CoordinatorAndRedis,
     )
 }
