@@ -2,11 +2,12 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import hiredis
@@ -225,10 +226,41 @@ def connect(
     return _adapt(client, *adaptations)
 
 
-def connect_threaded(url: str, *, name: str, timeout: float | None = TIMEOUT_SECONDS) -> ThreadRedis:
-    """A blocking client, for RQ, which has no other. Raises InvalidRedisUrl."""
+class RetryUntil(ThreadRetry):
+    """Tries again, but not any more once a process is to end. Connections share it."""
+
+    def __init__(self, ending: threading.Event) -> None:
+        super().__init__(ExponentialWithJitterBackoff(base=BACKOFF_BASE_SECONDS, cap=BACKOFF_CAP_SECONDS), RETRIES)
+        self._ending = ending
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Self:
+        """Itself: a copy would not learn of the end."""
+        return self
+
+    def call_with_retry(
+        self,
+        do: Callable[[], Any],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> Any:
+        """As redis-py's."""
+
+        def worthwhile(error: Exception) -> bool:
+            return not self._ending.is_set() and (is_retryable is None or is_retryable(error))
+
+        return super().call_with_retry(do, fail, worthwhile, with_failure_count)
+
+
+def connect_threaded(
+    url: str, *, name: str, timeout: float | None = TIMEOUT_SECONDS, ending: threading.Event | None = None
+) -> ThreadRedis:
+    """A blocking client, for RQ, which has no other. Raises InvalidRedisUrl.
+
+    ending: once it is set, nothing is tried again.
+    """
     check_url(url)
-    retry = ThreadRetry(ExponentialWithJitterBackoff(base=BACKOFF_BASE_SECONDS, cap=BACKOFF_CAP_SECONDS), RETRIES)
+    retry = RetryUntil(ending or threading.Event())
     options = _options(url, name, timeout) | {"retry": retry}
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
         target = parse_sentinel(url)

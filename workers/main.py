@@ -33,7 +33,7 @@ def run(settings: Settings, stop: threading.Event, metrics: WorkerMetrics, pulse
     while not stop.is_set():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        connection = connect_threaded(settings.redis_url, name="worker")
+        connection = connect_threaded(settings.redis_url, name="worker", ending=stop)
         try:
             worker = DocumentsWorker(connection, settings.keys, stop, metrics, pulse)
             logger.info("%s works on %s", worker.name, ", ".join(worker.queue_names()))

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 # RQ waits for a job for its worker's lifetime less 15 s: a waiting worker looks up, and speaks, this often.
 LOOK_UP_SECONDS = 5
+ANSWER_SECONDS = 3
 WORKER_TTL_SECONDS = 15 + LOOK_UP_SECONDS
 # A job that goes on for longer after a stop was asked for is given up, and done again by another worker.
 JOB_PATIENCE_SECONDS = 15.0
@@ -72,6 +73,11 @@ class DocumentsWorker(Worker):
         self._retries = RQScheduler(
             self.queues, connection=connection, serializer=SERIALIZER, logging_level=logging.WARNING
         )
+
+    @property
+    def connection_timeout(self) -> int:
+        """Seconds that any answer of Redis is waited for: longer than a job is, and no longer than it must be."""
+        return LOOK_UP_SECONDS + ANSWER_SECONDS
 
     def heartbeat(self, *arguments: Any, **options: Any) -> None:
         """Says in Redis that the worker lives. Raises StopRequested where it waits for a job and is to end."""

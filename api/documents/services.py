@@ -13,8 +13,6 @@ from agent_bus.connection import connect, connect_threaded
 from agent_bus.documents import Documents
 from agent_bus.settings import Settings
 from agent_bus.tags import TagAggregate
-from api.background import background
-from api.bus_contract import state_contract
 from api.documents.metrics import DocumentsMetrics
 from api.documents.readiness import Readiness
 from api.documents.tag_jobs import TagJobs
@@ -46,20 +44,18 @@ async def open_services(settings: Settings, metrics: DocumentsMetrics) -> AsyncI
     documents = Documents(bus, settings.document_server_public_url)
     tags = TagAggregate(bus)
     tag_jobs = TagJobs(thread_redis, settings.keys, tags)
-    services = Services(
-        settings=settings,
-        bus=bus,
-        documents=documents,
-        blobs=blobs,
-        uploads=Uploads(documents, blobs, settings.max_upload_bytes, on_bytes=metrics.uploaded.inc),
-        tags=tags,
-        tag_jobs=tag_jobs,
-        readiness=Readiness(redis, blobs),
-        metrics=metrics,
-    )
     try:
-        async with background(contract=state_contract(bus)):
-            yield services
+        yield Services(
+            settings=settings,
+            bus=bus,
+            documents=documents,
+            blobs=blobs,
+            uploads=Uploads(documents, blobs, settings.max_upload_bytes, on_bytes=metrics.uploaded.inc),
+            tags=tags,
+            tag_jobs=tag_jobs,
+            readiness=Readiness(redis, blobs),
+            metrics=metrics,
+        )
     finally:
         await tag_jobs.aclose()
         thread_redis.close()
