@@ -137,6 +137,7 @@ class Attachment:
                 await self._attend()
             except (RedisError, OSError) as error:
                 self._on_tried(False)
+                await self._let_go()
                 failures = 1 if self._attended else failures + 1
                 self._attended = False
                 if failures == 1 and isinstance(error, NewerContract):
@@ -248,6 +249,7 @@ class Attachment:
                 except (RedisError, OSError) as error:
                     failures += 1
                     self._refused = isinstance(error, ResponseError | NotReplicated)
+                    await self._let_go()
                     if failures == 1:
                         logger.warning("events of session %s wait: %s", self._session_id, error)
                     await asyncio.sleep(_backoff(failures))
@@ -256,6 +258,16 @@ class Attachment:
                     self._refused = False
                     self._outgoing.sent(batch)
                     self._progress.set()
+
+    async def _let_go(self) -> None:
+        """Ends the connections that nobody uses: where one has died without a word, the others have, as a rule.
+
+        Each would cost whoever takes it the time until that is found out: too long for an agent that leaves.
+        """
+        try:
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
+        except (RedisError, OSError) as error:
+            logger.debug("a connection could not be closed in order: %s", error)
 
     async def _teach(self) -> None:
         try:
@@ -304,6 +316,7 @@ class Attachment:
                 )
             except (RedisError, OSError) as error:
                 failures += 1
+                await self._let_go()
                 logger.warning("the end of session %s could not be told yet: %s", self._session_id, error)
                 await asyncio.sleep(_backoff(failures))
             else:

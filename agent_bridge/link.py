@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("agent_bridge")
 
-# How long leaving may take when Redis is away; what could not be said by then is counted in the log.
-CLOSE_SECONDS = 5.0
+# How long leaving may take when Redis is away; what could not be said by then is counted in the log. A connection that
+# died without a word is found out after 5 s, and there must be time left to say it over another.
+CLOSE_SECONDS = 8.0
 # A process of its own that guards a program keeps nobody waiting, and alone knows that the program has ended.
 GUARD_CLOSE_SECONDS = 120.0
 

@@ -134,6 +134,10 @@ class Bus:
         for name in names:
             await self.redis.execute_command("SCRIPT LOAD", script(name).text)
 
+    async def due(self, moments: str, *, ago_ms: int = 0, limit: int) -> list[str]:
+        """The members of a sorted set of moments (ms) that lie at least so long ago by Redis' clock, oldest first."""
+        return [member.decode() for member in await self.run("due", (moments,), (ago_ms, limit))]
+
     async def position(self) -> Position:
         """The newest message's position. A fresh Redis gets its epoch here, before there is a first message."""
         while True:

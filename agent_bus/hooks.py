@@ -4,7 +4,6 @@ A program such as Claude Code asks before each step and does what it is answered
 question, and is confirmed when the program has been told and then was quiet: nothing else can be known from outside.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -117,13 +116,8 @@ class Hooks:
     async def confirm_halts(self, settle_seconds: float) -> int:
         """Confirms the stops of programs that were told and have been quiet since; returns of how many."""
         settle_ms = round(settle_seconds * 1000)
-        # This machine's clock only chooses whom to look at; the script decides by Redis' own.
-        due: Any = await self._bus.redis.zrangebyscore(
-            self._keys.halted, "-inf", round(time.time() * 1000) - settle_ms, start=0, num=DUE_AT_ONCE
-        )
         confirmed = 0
-        for found in due:
-            session_id = found.decode()
+        for session_id in await self._bus.due(self._keys.halted, ago_ms=settle_ms, limit=DUE_AT_ONCE):
             closing = closing_event(session_id, session_id, "stopped")
             confirmed += await self._bus.run(
                 "confirm_halt", self._own(session_id), [session_id, settle_ms, closing.json_tail]

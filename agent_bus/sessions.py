@@ -1,9 +1,8 @@
 """Sessions: reading them, changing them, attaching to them, stopping them. Every change is one atomic script."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from agent_bus.bus import Argument, Bus, Position
 from agent_bus.commands import (
@@ -182,12 +181,7 @@ class Sessions:
 
     async def lapse_leases(self) -> int:
         """Tells the browsers of leases that have run out since anyone last looked; returns of how many."""
-        # This machine's clock only chooses whom to look at; the script decides by Redis' own.
-        due: Any = await self._bus.redis.zrangebyscore(
-            self._keys.leases, "-inf", round(time.time() * 1000), start=0, num=LAPSED_AT_ONCE
-        )
         told = 0
-        for session_id in due:
-            name = session_id.decode()
-            told += await self._bus.run("lapse_leases", self._own(name), [name])
+        for session_id in await self._bus.due(self._keys.leases, limit=LAPSED_AT_ONCE):
+            told += await self._bus.run("lapse_leases", self._own(session_id), [session_id])
         return told

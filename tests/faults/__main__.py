@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.catalogue import FAULTS, SECONDS_VARIABLE, SHORT_SECONDS
+from tests.faults.catalogue import FAULTS, SECONDS_VARIABLE, SHORT, SHORT_SECONDS
 from tests.faults.run import Result, run
 from tests.faults.system import NotPossibleHere
 from tests.faults.table import table
@@ -28,11 +28,14 @@ def main() -> None:
         "--seconds", type=float, default=float(os.environ.get(SECONDS_VARIABLE) or SHORT_SECONDS),
         help=f"how long each fault is repeated; without it, {SECONDS_VARIABLE}, else %(default)g",
     )  # fmt: skip
+    parser.add_argument("--short", action="store_true", help=f"a selection, each once: {', '.join(SHORT)}")
     options = parser.parse_args()
+    names = options.only or (SHORT if options.short else FAULTS)
+    seconds = 0.0 if options.short else options.seconds
     # As Ctrl-C does: what was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(f"seed {options.seed}", flush=True)
-    results = [result for name in options.only or FAULTS if (result := _run(name, options.seed, options.seconds))]
+    results = [result for name in names if (result := _run(name, options.seed, seconds))]
     print(table(results))
     print(f"seed {options.seed}")
     sys.exit(0 if results and all(result.verdict.good for result in results) else 1)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import signal
 import time
@@ -89,6 +90,14 @@ class BridgedAgent:
     def ceased(self) -> bool:
         """Whether its work has ended."""
         return any(line["what"] == "ceased" for line in self._lines())
+
+    def suspend(self) -> None:
+        """Stops all its processes, as a machine does that falls asleep."""
+        os.killpg(self.process.popen.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets them go on."""
+        os.killpg(self.process.popen.pid, signal.SIGCONT)
 
     def send(self, number: signal.Signals) -> None:
         """Sends its process a signal."""

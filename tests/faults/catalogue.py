@@ -1,12 +1,18 @@
 """All faults, by name, in the order of the table."""
 
-from tests.faults.agent_faults import AgentBlocked, AgentFrozen, AgentKilled, PartitionInStop
+from tests.faults.agent_faults import AgentBlocked, AgentFrozen, AgentKilled, LaptopSuspended, PartitionInStop
 from tests.faults.client_faults import BrokenUploads, SlowClients, StalledDownloads
 from tests.faults.combined_faults import CoordinatorAndRedis
 from tests.faults.disk_faults import AofDiskFull, BlobDiskFull
 from tests.faults.faults import Fault
 from tests.faults.network_faults import ConnectionsDropped, HalfOpen, RedisPartition, SlowNetwork
-from tests.faults.process_faults import CoordinatorEnded, CoordinatorKilled, DocumentsKilled, RollingRestart
+from tests.faults.process_faults import (
+    ClocksMoved,
+    CoordinatorEnded,
+    CoordinatorKilled,
+    DocumentsKilled,
+    RollingRestart,
+)
 from tests.faults.redis_faults import OutOfMemory, PastLost, RedisFrozen, RedisKilled
 from tests.faults.sentinel_faults import (
     Failover,
@@ -22,6 +28,12 @@ SECONDS_VARIABLE = "AGENT_ORCHESTRATOR_FAULT_SECONDS"
 # Each fault once or twice.
 SHORT_SECONDS = 3.0
 
+# A selection with a fault of each layer, for every change: about a minute and a half on two busy processors.
+SHORT = (
+    "redis-killed", "out-of-memory", "connections-dropped", "coordinator-killed", "documents-killed", "worker-killed",
+    "agent-killed", "partition-in-stop", "newer-version",
+)  # fmt: skip
+
 FAULTS: dict[str, type[Fault]] = {
     fault.name: fault
     for fault in (
@@ -30,6 +42,7 @@ FAULTS: dict[str, type[Fault]] = {
         CoordinatorEnded,
         RollingRestart,
         DocumentsKilled,
+        ClocksMoved,
         RedisFrozen,
         WorkerKilled,
         NoWorkers,
@@ -37,6 +50,7 @@ FAULTS: dict[str, type[Fault]] = {
         PoisonedJobs,
         AgentKilled,
         AgentFrozen,
+        LaptopSuspended,
         AgentBlocked,
         PartitionInStop,
         ConnectionsDropped,

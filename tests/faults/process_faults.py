@@ -8,9 +8,12 @@ import time
 from agent_bus.jobs import REMOVE_ORPHANED_BLOBS
 from tests.faults.client_faults import FORM, LARGE_BYTES, SENT_BYTES, connect_to
 from tests.faults.faults import Fault
-from tests.faults.system import KEYS
+from tests.faults.hook_program import HookProgram
+from tests.faults.system import KEYS, Layout
 from tests.faults.workload import until
 from workers.orphans import ORPHAN_AGE
+
+HOURS_OFF = 3 * 3600.0
 
 
 class CoordinatorKilled(Fault):
@@ -41,6 +44,42 @@ class CoordinatorEnded(CoordinatorKilled):
         ended = await asyncio.to_thread(self.system.coordinators[self._index].stop, signal.SIGTERM)
         if ended != 0:
             self.complain(f"a coordinator ended with {ended} on SIGTERM")
+
+
+class ClocksMoved(Fault):
+    """Leases and confirmations go by Redis' clock: coordinators whose own is hours off do as they always do."""
+
+    name = "clocks-moved"
+    title = "the coordinators' wall clocks hours off"
+    layout = Layout(moving_clocks=True)
+    holds_seconds = (0.2, 0.5)
+    once = True
+
+    async def inject(self) -> None:
+        """Moves them; at least one goes back, and all of them may."""
+        self._agents = [await self.load.own_agent() for _ in range(2)]
+        self._program = HookProgram(self)
+        await self._program.begin()
+        moves = [-HOURS_OFF, self.rng.choice((-HOURS_OFF, HOURS_OFF))]
+        for index, seconds in enumerate(self.rng.sample(moves, len(moves))):
+            self.system.move_clock(index, seconds)
+
+    async def look(self) -> None:
+        """That an agent is gone is told, and stops are confirmed."""
+        killed, other = self._agents
+        killed.send(signal.SIGKILL)
+        await self.load.can_be_stopped([other])
+        await self.load.shows(other.history.session_id, status="stopped", stop_confirmed=True)
+        await self._program.is_stopped()
+        # Who has told the browsers of it takes the lease away.
+        session_id = killed.history.session_id
+        await until(lambda: self.system.ask_redis("ZSCORE", KEYS.leases, session_id) is None, "the lapse to be told")
+        await self.load.shows(session_id, presence="none", status="running")
+
+    async def heal(self) -> None:
+        """Sets them right, which is another jump."""
+        for index in range(len(self.system.coordinators)):
+            self.system.move_clock(index, 0.0)
 
 
 class DocumentsKilled(Fault):

@@ -3,11 +3,10 @@
 import asyncio
 import shutil
 import time
-import uuid
 
 from tests.browser import Browser
 from tests.faults.faults import Fault
-from tests.faults.replicas import Answer
+from tests.faults.hook_program import TOOL, HookProgram
 from tests.faults.workload import until
 
 
@@ -60,9 +59,8 @@ class OutOfMemory(Fault):
     async def inject(self) -> None:
         """Gives it less memory than it has in use."""
         self._agent = await self.load.own_agent()
-        self._asking = f"hooks-{uuid.uuid4().hex[:12]}"
-        if (status := (await self._hook("UserPromptSubmit", prompt="go on")).status) != 200:
-            self.complain(f"the first hook of a program is answered {status}")
+        self._program = HookProgram(self)
+        await self._program.begin()
         self.system.ask_redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
         self.system.ask_redis("CONFIG", "SET", "maxmemory", "1")
 
@@ -90,20 +88,11 @@ class OutOfMemory(Fault):
             self.complain("a stop is confirmed without memory, and the agent goes on")
         await self._stop_by_hooks()
 
-    async def _hook(self, name: str, **fields: object) -> Answer:
-        body = {"hook_event_name": name, "session_id": self._asking, "cwd": "/", "prompt_id": "p1", **fields}
-        return await self.load.coordinators.ask("POST", "/hooks/claude-code", json=body)
-
     async def _stop_by_hooks(self) -> None:
         """A program is told to stop by its next hook, though Redis takes no events."""
-        tool = {"tool_name": "Bash", "tool_input": {}, "tool_use_id": "t1"}
-        if (answer := await self._hook("PreToolUse", **tool)).status != 503:
+        if (answer := await self._program.ask("PreToolUse", **TOOL)).status != 503:
             self.complain(f"a hook is answered {answer.status} without memory: {answer.text}")
-        await self.load.stop(self._asking)
-        answer = await self._hook("PreToolUse", **tool)
-        if answer.status != 200 or answer.body.get("continue") is not False:
-            self.complain(f"a program that is to stop is answered {answer.status} without memory: {answer.text}")
-        await self.load.shows(self._asking, status="stopped", stop_confirmed=True)
+        await self._program.is_stopped()
 
     async def _come_back(self) -> None:
         for server, watcher in zip(self.system.coordinators, self.load.watchers, strict=False):

@@ -25,6 +25,7 @@ STOP_WAIT_SECONDS = 2.0
 SMALL_DISK_BYTES = 24 * 1024 * 1024
 DOWN_AFTER_MS = 1000
 KEYS = Keys()
+MOVED_CLOCK = Path(__file__).with_name("moved_clock")
 
 
 class NotPossibleHere(Exception):
@@ -38,12 +39,26 @@ class Layout:
     proxied: who reaches Redis through the proxy. sentinels: Redis has a replica, and three sentinels that watch it.
     small_disk: whose files are on a file system of their own, which is soon full.
     min_replicas: how many replicas must have received what is acknowledged.
+    moving_clocks: the coordinators' wall clocks can be moved.
     """
 
     proxied: Literal["nobody", "agents", "everyone"] = "nobody"
     sentinels: bool = False
     small_disk: Literal["nobody's", "blobs", "redis"] = "nobody's"
     min_replicas: int = 0
+    moving_clocks: bool = False
+
+
+def moving_clock(file: Path) -> dict[str, str]:
+    """What a process's environment says for its wall clock to be off by what the file says."""
+    return {"PYTHONPATH": str(MOVED_CLOCK), "FAULTS_CLOCK_FILE": str(file)}
+
+
+def set_clock(file: Path, seconds: float) -> None:
+    """Has the clocks that the file is for be off by so much."""
+    written = file.with_suffix(".new")
+    written.write_text(str(seconds), "ascii")
+    written.replace(file)
 
 
 class System:
@@ -103,8 +118,18 @@ class System:
     def start_coordinator(self, port: int | None = None) -> None:
         """Starts one more; blocks until it is healthy."""
         environment = self.environment | {"AGENT_ORCHESTRATOR_STOP_WAIT_SECONDS": str(STOP_WAIT_SECONDS)}
+        port = port or free_port()
+        if self.layout.moving_clocks:
+            environment |= moving_clock(self._clock(port))
         folder = self.folder / "project"
         self.coordinators.append(Server("coordinator", self.redis_url, folder, environment, port=port))
+
+    def _clock(self, port: int) -> Path:
+        return self.folder / f"clock-{port}"
+
+    def move_clock(self, index: int, seconds: float) -> None:
+        """Has a coordinator's wall clock be so far off."""
+        set_clock(self._clock(self.coordinators[index].port), seconds)
 
     def restart_coordinator(self, index: int) -> None:
         """Starts one that has ended again, under its port; blocks until it is healthy."""
