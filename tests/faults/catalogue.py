@@ -30,8 +30,8 @@ SHORT_SECONDS = 3.0
 
 # A selection with a fault of each layer, for every change: about a minute and a half on two busy processors.
 SHORT = (
-    "redis-killed", "out-of-memory", "connections-dropped", "coordinator-killed", "documents-killed", "worker-killed",
-    "agent-killed", "partition-in-stop", "newer-version",
+    "redis-killed", "out-of-memory", "coordinator-killed", "documents-killed", "worker-killed",
+    "newer-version", "connections-dropped", "partition-in-stop",
 )  # fmt: skip
 
 FAULTS: dict[str, type[Fault]] = {

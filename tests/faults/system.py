@@ -152,8 +152,11 @@ class System:
         return {path for path in (self.blobs / KEYS.namespace).rglob("*#*") if path.is_file()}
 
     def start_worker(self) -> None:
-        """Starts one more worker."""
-        self.workers.append(worker(self.redis_url, self.folder / "project", self._blobs()))
+        """Starts one more worker; blocks until it works."""
+        started = worker(self.redis_url, self.folder / "project", self._blobs())
+        self.workers.append(started)
+        # One that has not begun yet does not end in order.
+        wait_until(lambda: " works on " in started.output, "a worker to work")
 
     @property
     def environment(self) -> dict[str, str]:
