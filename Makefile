@@ -49,7 +49,7 @@ help:
 	@echo 'make bench    measure everything side by side with other ways, in a quarter of an hour; bench-quick in two minutes'
 	@echo 'make bench-agents  measure from pressing Stop to the end, for each way in'
 	@echo 'make bench-dashboard  measure how evenly the web page scrolls through 10,000 sessions and 100,000 events'
-	@echo 'make faults   inject faults under load and hold what is promised against what happened; ARGS="--only NAME"'
+	@echo 'make faults   inject faults under load and hold what is promised against what happened; ARGS="--only NAME", ARGS=--short'
 	@echo 'make soak     let all of it work for a minute and watch what it uses; ARGS="--seconds 3600 --out docs/soak.svg"'
 	@echo 'make lock     write down anew which versions are installed'
 	@echo 'make clean    remove what was installed and built; data is left alone'

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from redis.asyncio.client import PubSub
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from agent_bridge.encoding import SessionIdentity
 from agent_bridge.link import Ending, LinkSettings
@@ -19,9 +19,11 @@ from agent_bridge.outgoing import Batch, Outgoing
 from agent_bridge.state import BridgeState
 from agent_bus import tracing
 from agent_bus.allowances import SESSION_EVENTS_VARIABLE, Allowances
-from agent_bus.bus import Bus
+from agent_bus.bus import Bus, NotReplicated
 from agent_bus.commands import RENEWALS_PER_LEASE, Lease, StopCommand
 from agent_bus.connection import TIMEOUT_SECONDS, connect
+from agent_bus.contract import NewerContract
+from agent_bus.contract import state as state_contract
 from agent_bus.event_records import EventRecord
 from agent_bus.events import Events, Producer
 from agent_bus.keys import Keys
@@ -33,6 +35,10 @@ logger = logging.getLogger("agent_bridge")
 
 BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS = 0.05, 2.0
 NEVER_ATTACHED_SECONDS = 1.0
+# How long the end of a stopped run waits for events that Redis refuses: less than people wait for a stop.
+REFUSED_SECONDS = 2.0
+EVENTS_PENDING = "events_pending"
+"""In the closing event of a stopped run: how many events from before it Redis had not taken yet."""
 
 
 class Attachment:
@@ -62,6 +68,7 @@ class Attachment:
         self._slowed = False
         self._ceased = asyncio.Event()
         self._attended = False
+        self._refused = False
         self._epoch = ""
         self._acknowledging: asyncio.Task[None] | None = None
         tracing.join()
@@ -70,7 +77,7 @@ class Attachment:
         self._redis = connect(settings.redis_url, name="bridge", retries=0, max_connections=2)
         self._sending = connect(settings.redis_url, name="bridge-events", retries=0, max_connections=1)
         self._live = connect(settings.redis_url, name="bridge-control", retries=0, timeout=None, max_connections=1)
-        self._bus = Bus(self._redis, Keys(settings.namespace))
+        self._bus = Bus(self._redis, Keys(settings.namespace), replication=settings.replication)
         self._sessions = Sessions(self._bus)
         self._events = Events(self._bus)
 
@@ -107,7 +114,9 @@ class Attachment:
                 await self._finish(ending)
         except TimeoutError:
             logger.warning(
-                "redis could not be reached while session %s ended: %d events and how it ended were not told",
+                "redis took no more while session %s ended: %d events were not told"
+                if self._state.acknowledged
+                else "redis could not be reached while session %s ended: %d events and how it ended were not told",
                 self._session_id,
                 len(self._outgoing),
             )
@@ -120,15 +129,16 @@ class Attachment:
                 await client.aclose()
 
     async def _finish(self, ending: Ending) -> None:
-        await self._all_sent()
+        await self._all_sent(unless_told_to_stop=True)
         if self._state.command is not None and ending.ceased:
             self.acknowledge(ending.event)
             assert self._acknowledging is not None
             await asyncio.shield(self._acknowledging)
         else:
+            await self._all_sent()
             self._outgoing.put(ending.event)
             self._wake.set()
-            await self._all_sent()
+        await self._all_sent()
 
     async def _stay_attached(self) -> None:
         failures = 0
@@ -138,12 +148,15 @@ class Attachment:
                 await self._attend()
             except (RedisError, OSError) as error:
                 self._on_tried(False)
+                await self._let_go()
                 failures = 1 if self._attended else failures + 1
                 self._attended = False
                 refusal = explain_refusal(error, self._settings.redis_url)
                 # A Redis that was away may come back and refuse us, which somebody has to mend.
                 if refusal is not None and (failures == 1 or refusal != told):
                     logger.warning("%s; until then session %s waits", refusal, self._session_id)
+                elif failures == 1 and isinstance(error, NewerContract):
+                    logger.warning("session %s is not shown and can't be stopped: %s", self._session_id, error)
                 elif failures == 1:
                     logger.warning("redis is away (%s); session %s waits", error, self._session_id)
                 told = refusal
@@ -218,6 +231,7 @@ class Attachment:
         return (await self._bus.position()).epoch != self._epoch
 
     async def _take(self, seconds: float) -> Lease:
+        await state_contract(self._bus)
         # Read first: of a past that is lost in between, the lease is not.
         self._epoch = (await self._bus.position()).epoch
         if self._settings.guard:
@@ -236,6 +250,7 @@ class Attachment:
                 "stop of the agent", "CONSUMER", attributes=named | {tracing.RUN: command.run}
             )
         self._on_command(command)
+        self._progress.set()
 
     def _trace_end(self, outcome: str) -> None:
         if self._stopping is not None:
@@ -260,12 +275,15 @@ class Attachment:
                     await self._teach()
                 except (RedisError, OSError) as error:
                     failures += 1
+                    self._refused = isinstance(error, ResponseError | NotReplicated)
+                    await self._let_go()
                     if failures == 1:
                         why = explain_refusal(error, self._settings.redis_url) or error
                         logger.warning("events of session %s wait: %s", self._session_id, why)
                     await asyncio.sleep(_backoff(failures))
                 else:
                     failures = 0
+                    self._refused = False
                     self._outgoing.sent(batch)
                     self._progress.set()
 
@@ -282,6 +300,17 @@ class Attachment:
                 async with asyncio.timeout(wait):
                     await self._ceased.wait()
 
+    async def _let_go(self) -> None:
+        """Ends the connections that nobody uses: where one has died without a word, the others have, as a rule.
+
+        Each would cost whoever takes it the time until that is found out: too long for an agent that leaves.
+        """
+        try:
+            for client in (self._redis, self._sending):
+                await client.connection_pool.disconnect(inuse_connections=False)
+        except (RedisError, OSError) as error:
+            logger.debug("a connection could not be closed in order: %s", error)
+
     async def _teach(self) -> None:
         try:
             await self._bus.load("append_events")
@@ -291,23 +320,45 @@ class Attachment:
     async def _append(self, batch: Batch, run: str) -> None:
         producer = Producer(run, self._owner, batch.first)
         call = self._events.append_call(self._session_id, batch.events, producer)
-        appended = self._events.read_append(await self._sending.execute_command("EVALSHA", *call))
+        (reply,) = await self._bus.execute([call], self._sending)
+        if isinstance(reply, Exception):
+            raise reply
+        appended = self._events.read_append(reply)
         self._tell(self._state.ordered(appended.command))
 
-    async def _all_sent(self) -> None:
+    async def _all_sent(self, *, unless_told_to_stop: bool = False) -> None:
         while self._state.run is None or len(self._outgoing):
+            if unless_told_to_stop and self._state.command is not None:
+                return
             self._progress.clear()
             await self._progress.wait()
+
+    async def _all_sent_or_refused(self) -> int:
+        """Waits for what was said before; returns how many events Redis has been refusing for too long to wait."""
+        while True:
+            try:
+                async with asyncio.timeout(REFUSED_SECONDS):
+                    await self._all_sent()
+            except TimeoutError:
+                # One that is away takes the end no sooner than the events; one without memory does.
+                if self._refused and (pending := len(self._outgoing)):
+                    return pending
+            else:
+                return 0
 
     async def _acknowledge(self, command: StopCommand, closing: EventRecord) -> None:
         failures = 0
         while True:
             try:
-                # What the agent said before it ceased comes before its end.
-                await self._all_sent()
-                outcome = await self._sessions.acknowledge_stop(command.session_id, command.run, closing)
+                # What the agent said before it ceased comes before its end, unless nobody can say for how long.
+                pending = await self._all_sent_or_refused()
+                told = closing.adding(EVENTS_PENDING, pending) if pending else closing
+                outcome = await self._sessions.acknowledge_stop(
+                    command.session_id, command.run, told, command.command_id
+                )
             except (RedisError, OSError) as error:
                 failures += 1
+                await self._let_go()
                 logger.warning("the end of session %s could not be told yet: %s", self._session_id, error)
                 await asyncio.sleep(_backoff(failures))
             else:

@@ -17,14 +17,16 @@ from agent_bridge.outgoing import Outgoing
 from agent_bus.allowances import SESSION_EVENTS_PER_SECOND
 from agent_bus.commands import LEASE_SECONDS, StopCommand
 from agent_bus.event_records import EventRecord
+from agent_bus.replication import NOBODY, Replication
 
 if TYPE_CHECKING:
     from agent_bridge.attachment import Attachment
 
 logger = logging.getLogger("agent_bridge")
 
-# How long leaving may take when Redis is away; what could not be said by then is counted in the log.
-CLOSE_SECONDS = 5.0
+# How long leaving may take when Redis is away; what could not be said by then is counted in the log. A connection that
+# died without a word is found out after 5 s, and there must be time left to say it over another.
+CLOSE_SECONDS = 8.0
 # A process of its own that guards a program keeps nobody waiting, and alone knows that the program has ended.
 GUARD_CLOSE_SECONDS = 120.0
 
@@ -37,6 +39,8 @@ class LinkSettings:
     namespace: str
     lease_seconds: float = LEASE_SECONDS
     close_seconds: float = CLOSE_SECONDS
+    replication: Replication = NOBODY
+    """What events and the end of a stopped run wait for before they count as told."""
     guard: bool = False
     """The runs are begun and ended by what others report; the lease alone is ours."""
     resumed: bool = False

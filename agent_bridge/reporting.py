@@ -14,6 +14,7 @@ from agent_bus.commands import LEASE_SECONDS, StopCommand
 from agent_bus.discovery import NAMESPACE_VARIABLE, find_redis_url
 from agent_bus.identifiers import check_name, check_session_id
 from agent_bus.keys import DEFAULT_NAMESPACE
+from agent_bus.replication import Replication
 
 logger = logging.getLogger("agent_bridge")
 
@@ -42,7 +43,7 @@ class Reporting:
         redis-url file of the project. lease_seconds: how soon people see that the agent was killed. guard: the agent's
         hooks begin and end its runs; entering takes the lease and begins one only where there has been none. resumed:
         and it is another program than a stop that still waits was meant for.
-        Raises ValueError for a session_id or session_name that can't be one, or a limit in the environment.
+        Raises ValueError for a session_id or session_name that can't be one, or a setting that makes no sense.
         """
         own_id = check_session_id(session_id) if session_id is not None else str(uuid.uuid4())
         self._identity = SessionIdentity(
@@ -56,6 +57,7 @@ class Reporting:
             os.environ.get(NAMESPACE_VARIABLE) or DEFAULT_NAMESPACE,
             lease_seconds,
             GUARD_CLOSE_SECONDS if guard else CLOSE_SECONDS,
+            Replication.from_environment(),
             guard=guard,
             resumed=resumed,
             events_per_second=session_events_per_second(),

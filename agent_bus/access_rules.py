@@ -59,17 +59,17 @@ class Grant:
 
 
 # To be a client of ours at all. The scripts' keys must be the user's as well, so this goes with all of them.
-_SCRIPTS = ("client|setname", "evalsha", "script|load", "time")
+_SCRIPTS = ("client|setname", "evalsha", "script|load", "time", "wait")
 
 _API_COMMANDS = (
     *_SCRIPTS,
     *("info", "ping", "multi", "exec"),
-    *("del", "exists", "expire", "get", "mget", "pexpire", "set", "incr", "unlink"),
-    *("hdel", "hexists", "hget", "hgetall", "hincrby", "hmget", "hset", "hvals"),
+    *("del", "exists", "expire", "expireat", "get", "mget", "pexpire", "scan", "set", "type", "incr"),
+    *("unlink", "hdel", "hexists", "hget", "hgetall", "hincrby", "hmget", "hscan", "hset", "hvals"),
     *("llen", "rpush"),
     *("sadd", "sismember", "smembers", "srem"),
     *("xadd", "xlen", "xrange", "xrevrange"),
-    *("zadd", "zcard", "zinter", "zrangebyscore", "zrem", "zrevrange", "zrevrank", "zscore"),
+    *("zadd", "zcard", "zinter", "zrange", "zrangebyscore", "zrem", "zrevrange", "zrevrank", "zscan", "zscore"),
     *("publish", "subscribe"),
 )
 
@@ -87,7 +87,7 @@ _WORKER_COMMANDS = (
 
 
 def _bus(keys: Keys) -> tuple[str, ...]:
-    return keys.counter, keys.epoch, keys.stream
+    return keys.counter, keys.epoch, keys.stream, keys.contract
 
 
 def _sessions(keys: Keys) -> tuple[str, ...]:
@@ -137,8 +137,8 @@ def _bridge(keys: Keys) -> tuple[Grant, ...]:
     return (
         Grant(("get", "mget"), (keys.counter, keys.epoch)),
         Grant(("incr",), (keys.counter,)),
-        Grant(("set",), (keys.epoch, produced)),
-        Grant(("get",), (produced,)),
+        Grant(("set",), (keys.epoch, keys.contract, produced)),
+        Grant(("get",), (keys.contract, produced)),
         Grant(("xadd",), (keys.stream,)),
         Grant(("xadd", "xlen"), (keys.history("*"),)),
         Grant(("hgetall", "hset", "hdel"), (keys.session("*"),)),
@@ -163,7 +163,7 @@ def grants(user: User, keys: Keys) -> tuple[Grant, ...]:
         return (Grant(_WORKER_COMMANDS, (*shared, *own), (keys.live, rq_channel)),)
     # Scripts are told the control channel as if it were a key.
     own = (
-        *(keys.halted, keys.control("*"), keys.archived, keys.ticket("*")),
+        *(keys.halted, keys.control("*"), keys.archived, keys.restoration, keys.ticket("*")),
         *(*_documents(keys), keys.blueprints, keys.deleted_blueprints),
     )
     channels = keys.live, keys.probe("*"), keys.control("*")

@@ -1,6 +1,5 @@
 """Moving the histories of sessions that are over, and have been quiet, out of Redis into the archive."""
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -29,20 +28,21 @@ class Archiving:
 
         Some may come twice. Raises RedisError.
         """
+        # Only a choice of whom to look at; the script decides. By Redis' clock, as the times that it is compared with.
+        clock: Any = await self._bus.redis.time()
+        latest = as_agreed(clock[0] - silence_seconds + 1).encode()
         for status in OVER:
             cursor = 0
             while True:
                 found: Any
                 index = self._keys.sessions_of_status(status)
                 cursor, found = await self._bus.redis.zscan(index, cursor, count=PART)
-                for session_id in await self._movable([name.decode() for name, _ in found], silence_seconds):
+                for session_id in await self._movable([name.decode() for name, _ in found], latest):
                     yield session_id
                 if cursor == 0:
                     break
 
-    async def _movable(self, session_ids: list[str], silence_seconds: float) -> list[str]:
-        # Only a choice of whom to look at; the script decides, by Redis' clock.
-        latest = as_agreed(time.time() - silence_seconds).encode()
+    async def _movable(self, session_ids: list[str], latest: bytes) -> list[str]:
         async with self._bus.redis.pipeline(transaction=False) as pipe:
             for session_id in session_ids:
                 pipe.hget(self._keys.session(session_id), "modified_at")
@@ -80,7 +80,7 @@ class Archiving:
         self, session_id: str, before: str, moved: ArchivedHistory, last_id: int, silence_seconds: float
     ) -> int:
         keys = self._keys
-        settled: int = await self._bus.run(
+        settled: int = await self._bus.change(
             "archive_history",
             [keys.session(session_id), keys.history(session_id), keys.sessions, keys.leases, keys.archived],
             [session_id, before, str(moved), last_id, round(silence_seconds)],
@@ -104,9 +104,10 @@ class Archiving:
         Not at once: a Redis that is killed or fails over may forget the last second, and want them back.
         Raises RedisError or BlobStoreFailed.
         """
-        before = round((time.time() - age_seconds) * 1000)
-        names: Any = await self._bus.redis.zrangebyscore(self._keys.archived, "-inf", before)
-        for name in names:
-            await self._archive.blobs.delete(name.decode())
-            await self._bus.redis.zrem(self._keys.archived, name)
-        return len(names)
+        removed = 0
+        while names := await self._bus.due(self._keys.archived, ago_ms=round(age_seconds * 1000), limit=PART):
+            for name in names:
+                await self._archive.blobs.delete(name)
+                await self._bus.redis.zrem(self._keys.archived, name)
+            removed += len(names)
+        return removed

@@ -1,16 +1,19 @@
 """The blob store: documents' bytes, in a folder or at an S3-compatible service, streamed both ways."""
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
+from agent_bus.blob_parts import BlobPart, unfinished
 from agent_bus.documents import DOCUMENT_ID
 from agent_bus.settings import Settings
 
@@ -171,6 +174,23 @@ class Blobs:
                     yield blobs
         except (BaseError, OSError) as error:
             raise BlobStoreFailed("listing the blobs failed") from error
+
+    async def unfinished(self) -> Sequence[BlobPart]:
+        """What there is of uploads to a folder that have not ended; none at a service. Raises BlobStoreFailed."""
+        if not isinstance(self._store, LocalStore) or self._store.prefix is None:
+            return []
+        folder = Path(self._store.prefix) / self._namespace
+        try:
+            return await asyncio.to_thread(lambda: list(unfinished(folder)))
+        except OSError as error:
+            raise BlobStoreFailed("looking for uploads that broke off failed") from error
+
+    async def remove_part(self, part: BlobPart) -> None:
+        """Removes an upload's part, if it is still there. Raises BlobStoreFailed."""
+        try:
+            await asyncio.to_thread(part.path.unlink, missing_ok=True)
+        except OSError as error:
+            raise BlobStoreFailed(f"removing {part.path.name} failed") from error
 
     def _is_ours(self, path: str) -> bool:
         name = path.rpartition("/")[2]

@@ -217,7 +217,7 @@ class Blueprints:
         now = timestamps.now()
         blueprint = Blueprint(**new.model_dump(), created_at=now, modified_at=now)
         args = (new.name, blueprint.model_dump_json(), int(revive))
-        outcome = await self._bus.run("create_blueprint", (self._hash, self._deleted), args)
+        outcome = await self._bus.change("create_blueprint", (self._hash, self._deleted), args)
         if outcome == b"taken":
             raise BlueprintNameTaken(new.name)
         if outcome == b"deleted":
@@ -232,13 +232,13 @@ class Blueprints:
             stored = await self._read(name)
             before = Blueprint.model_validate_json(stored)
             after = before.model_copy(update=update | {"modified_at": _later_than(before.modified_at)})
-            args = (name, stored, after.model_dump_json())
-            if await self._bus.run("patch_blueprint", (self._hash,), args) == b"changed":
+            args = (name, stored, after.model_dump_json()[:-1] + _unknown_fields(stored) + "}")
+            if await self._bus.change("patch_blueprint", (self._hash,), args) == b"changed":
                 return after
 
     async def delete(self, name: str) -> None:
         """Removes one, and remembers that a person did. Raises UnknownBlueprint."""
-        if not await self._bus.run("delete_blueprint", (self._hash, self._deleted), (name,)):
+        if not await self._bus.change("delete_blueprint", (self._hash, self._deleted), (name,)):
             raise UnknownBlueprint(name)
 
     async def _read(self, name: str) -> bytes:
@@ -246,6 +246,12 @@ class Blueprints:
         if stored is None:
             raise UnknownBlueprint(name)
         return bytes(stored)
+
+
+def _unknown_fields(stored: bytes) -> str:
+    """What a newer version has stored beside the fields of this one, as they follow in a JSON object."""
+    unknown = {name: value for name, value in json.loads(stored).items() if name not in Blueprint.model_fields}
+    return f",{json.dumps(unknown)[1:-1]}" if unknown else ""
 
 
 def _later_than(moment: str) -> str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
 
 from agent_bus.keys import Keys
+from agent_bus.replication import NOBODY, Replication
 from agent_bus.scripts import script
 
 # Messages kept for readers that come back: at 100 messages/s about 100 s, at 1 KB each about 10 MB.
@@ -34,13 +35,37 @@ class BusMessage:
     json: bytes
 
 
+class NotReplicated(RedisError):
+    """Too few replicas have received a write in time. The primary has it; should that fail, it may be lost.
+
+    reply: what the script answered.
+    """
+
+    def __init__(self, wanted: Replication, received: object, reply: Any = None) -> None:
+        found = f"{received} of {wanted.replicas}" if isinstance(received, int) else f"{received}; {wanted.replicas}"
+        super().__init__(
+            f"Too few of Redis' replicas have received it within {wanted.timeout_ms} ms ({found} wanted): it may not "
+            "be kept; try again shortly"
+        )
+        self.reply = reply
+
+
 class Bus:
     """Scripts and positions of one namespace on one Redis."""
 
-    def __init__(self, redis: Redis, keys: Keys | None = None, *, replay_window: int = REPLAY_WINDOW) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys | None = None,
+        *,
+        replay_window: int = REPLAY_WINDOW,
+        replication: Replication = NOBODY,
+    ) -> None:
+        """replication: what `change` and `execute` wait for."""
         self.redis = redis
         self.keys = keys or Keys()
         self.replay_window = replay_window
+        self.replication = replication
 
     def arguments(self, name: str, keys: Sequence[str], args: Sequence[Argument]) -> list[Argument]:
         """EVALSHA's arguments for a script: those that every script shares, then its own."""
@@ -58,10 +83,60 @@ class Bus:
             await self.load(name)
             return await self.redis.execute_command("EVALSHA", *arguments)
 
+    async def change(self, name: str, keys: Sequence[str], args: Sequence[Argument] = ()) -> Any:
+        """As `run`, for what somebody is told of as done. Raises NotReplicated where too few replicas have it."""
+        if not self.replication.replicas:
+            return await self.run(name, keys, args)
+        call = self.arguments(name, keys, args)
+        (reply,) = await self.execute([call])
+        if isinstance(reply, NoScriptError):
+            await self.load(name)
+            (reply,) = await self.execute([call])
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def execute(self, calls: Sequence[Sequence[Argument]], redis: Redis | None = None) -> list[Any]:
+        """What calls of EVALSHA answer, errors among it, in one round trip and with one WAIT for all of them.
+
+        NotReplicated stands for each answer that too few replicas have received. redis: another client than the bus's.
+        Raises RedisError.
+        """
+        wanted = self.replication
+        async with (redis or self.redis).pipeline(transaction=False) as pipe:
+            for call in calls:
+                pipe.execute_command("EVALSHA", *call)
+            if wanted.replicas:
+                pipe.execute_command("WAIT", wanted.replicas, wanted.timeout_ms)
+            replies: list[Any] = await pipe.execute(raise_on_error=False)
+        if not wanted.replicas:
+            return replies
+        received = replies.pop()
+        if isinstance(received, int) and received >= wanted.replicas:
+            return replies
+        return [reply if isinstance(reply, Exception) else NotReplicated(wanted, received, reply) for reply in replies]
+
+    async def settle(self) -> None:
+        """Waits until the replicas have received what has been written so far, by whomever. Raises NotReplicated."""
+        wanted = self.replication
+        if not wanted.replicas:
+            return
+        # WAIT speaks of what its own connection has written, and what is published goes to the replicas, too.
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.publish(self.keys.probe("replication"), b"")
+            pipe.execute_command("WAIT", wanted.replicas, wanted.timeout_ms)
+            _, received = await pipe.execute(raise_on_error=False)
+        if not isinstance(received, int) or received < wanted.replicas:
+            raise NotReplicated(wanted, received)
+
     async def load(self, *names: str) -> None:
         """Makes scripts known to the server."""
         for name in names:
             await self.redis.execute_command("SCRIPT LOAD", script(name).text)
+
+    async def due(self, moments: str, *, ago_ms: int = 0, limit: int) -> list[str]:
+        """The members of a sorted set of moments (ms) that lie at least so long ago by Redis' clock, oldest first."""
+        return [member.decode() for member in await self.run("due", (moments,), (ago_ms, limit))]
 
     async def position(self) -> Position:
         """The newest message's position. A fresh Redis gets its epoch here, before there is a first message."""

@@ -3,11 +3,12 @@
 import asyncio
 import os
 import re
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import hiredis
@@ -19,10 +20,12 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.connection import Connection, SSLConnection, parse_url
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry as ThreadRetry
 from redis.sentinel import Sentinel as ThreadSentinel
+
+from agent_bus.following_connection import FollowingConnection
 
 SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 
@@ -189,12 +192,17 @@ class PackingConnection:
         return packed
 
 
-def _pack_in_c(client: Redis) -> Redis:
+def _adapt(client: Redis, *adaptations: type) -> Redis:
+    """Puts classes in front of the one of the client's connections, of which none has been made yet."""
     pool = client.connection_pool
     kind = pool.connection_class
-    # No connection has been made yet.
-    pool.connection_class = type(f"Packing{kind.__name__}", (PackingConnection, kind), {})
+    pool.connection_class = type(f"Adapted{kind.__name__}", (*adaptations, kind), {})
     return client
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Redis refused a command because it has no memory left; 6.2 says so within another error's text."""
+    return isinstance(error, OutOfMemoryError) or "OOM command not allowed" in str(error)
 
 
 OnRoundTrip = Callable[[float, Exception | None], None]
@@ -270,7 +278,9 @@ def connect(
     check_url(url)
     retry = Retry(ExponentialWithJitterBackoff(base=BACKOFF_BASE_SECONDS, cap=BACKOFF_CAP_SECONDS), retries)
     options = _options(url, name, timeout) | {"retry": retry}
+    adaptations: list[type] = [PackingConnection]
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
+        adaptations.append(FollowingConnection)
         target = parse_sentinel(url)
         sentinel = Sentinel(target.hosts, sentinel_kwargs=_sentinel_options(target, Retry))
         client: Redis = sentinel.master_for(
@@ -281,13 +291,44 @@ def connect(
         client = BoundedRedis.from_pool(pool)
     assert isinstance(client, BoundedRedis)
     client.on_round_trip = on_round_trip
-    return _pack_in_c(client)
+    return _adapt(client, *adaptations)
 
 
-def connect_threaded(url: str, *, name: str, timeout: float | None = TIMEOUT_SECONDS) -> ThreadRedis:
-    """A blocking client, for RQ, which has no other. Raises InvalidRedisUrl."""
+class RetryUntil(ThreadRetry):
+    """Tries again, but not any more once a process is to end. Connections share it."""
+
+    def __init__(self, ending: threading.Event) -> None:
+        super().__init__(ExponentialWithJitterBackoff(base=BACKOFF_BASE_SECONDS, cap=BACKOFF_CAP_SECONDS), RETRIES)
+        self._ending = ending
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Self:
+        """Itself: a copy would not learn of the end."""
+        return self
+
+    def call_with_retry(
+        self,
+        do: Callable[[], Any],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> Any:
+        """As redis-py's."""
+
+        def worthwhile(error: Exception) -> bool:
+            return not self._ending.is_set() and (is_retryable is None or is_retryable(error))
+
+        return super().call_with_retry(do, fail, worthwhile, with_failure_count)
+
+
+def connect_threaded(
+    url: str, *, name: str, timeout: float | None = TIMEOUT_SECONDS, ending: threading.Event | None = None
+) -> ThreadRedis:
+    """A blocking client, for RQ, which has no other. Raises InvalidRedisUrl.
+
+    ending: once it is set, nothing is tried again.
+    """
     check_url(url)
-    retry = ThreadRetry(ExponentialWithJitterBackoff(base=BACKOFF_BASE_SECONDS, cap=BACKOFF_CAP_SECONDS), RETRIES)
+    retry = RetryUntil(ending or threading.Event())
     options = _options(url, name, timeout) | {"retry": retry}
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
         target = parse_sentinel(url)

@@ -202,7 +202,7 @@ class Documents:
 
     async def _change(self, name: str, document_id: str, *args: str | bytes | int) -> list[Any]:
         keys = self._keys
-        answer = await self._bus.run(
+        answer = await self._bus.change(
             name,
             (
                 keys.document(document_id), keys.documents, keys.filenames, keys.tags, keys.tags_version,

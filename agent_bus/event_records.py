@@ -40,3 +40,7 @@ class EventRecord(NamedTuple):
     def arguments(self) -> tuple[str, bytes]:
         """What it is, and its JSON, as the scripts take an event that they are to accept."""
         return f"{self.event_type} {self.outcome}" if self.outcome else self.event_type, self.json_tail
+
+    def adding(self, name: str, number: int) -> "EventRecord":
+        """The same event with one more field, which it must not have yet."""
+        return self._replace(json_tail=self.json_tail[:-1] + f',"{name}":{number}}}'.encode())

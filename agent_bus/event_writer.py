@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from agent_bus.bus import Argument, Bus
+from agent_bus.bus import Argument, Bus, NotReplicated
 from agent_bus.commands import Appended
 from agent_bus.event_records import EventRecord
 from agent_bus.events import Events
@@ -121,11 +121,11 @@ class EventWriter:
 
     async def _send(self, batch: list[Waiting]) -> None:
         try:
-            replies = await self._execute([each.call for each in batch])
+            replies = await self._bus.execute([each.call for each in batch], self._redis)
             unknown = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
             if unknown:
                 await self._bus.load("append_events")
-                again = await self._execute([batch[index].call for index in unknown])
+                again = await self._bus.execute([batch[index].call for index in unknown], self._redis)
                 for index, reply in zip(unknown, again, strict=True):
                     replies[index] = reply
         except (RedisError, OSError) as error:
@@ -138,6 +138,9 @@ class EventWriter:
                 if not each.answer.done():
                     each.answer.set_exception(WriterStopped("shutting down; the event may not have been kept"))
             raise
+        if any(isinstance(reply, NotReplicated) for reply in replies):
+            # The next batch would wait for the replicas as long.
+            self._refuse_waiting(WriterFull("Redis' replicas do not keep up; the event was not kept"))
         failed = sum(isinstance(reply, Exception) for reply in replies)
         self.refused += failed
         self.accepted += len(replies) - failed
@@ -154,9 +157,3 @@ class EventWriter:
         if isinstance(reply, Exception):
             raise reply
         return self._events.read_append(reply)
-
-    async def _execute(self, calls: list[list[Argument]]) -> list[Any]:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for call in calls:
-                pipe.execute_command("EVALSHA", *call)
-            return await pipe.execute(raise_on_error=False)

@@ -4,12 +4,14 @@ A program such as Claude Code asks before each step and does what it is answered
 question, and is confirmed when the program has been told and then was quiet: nothing else can be known from outside.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from agent_bus.bus import Bus
+from redis.exceptions import ResponseError
+
+from agent_bus.bus import Bus, NotReplicated
+from agent_bus.connection import is_out_of_memory
 from agent_bus.event_encoding import closing_event
 from agent_bus.event_records import EventRecord
 
@@ -73,9 +75,27 @@ class Hooks:
         return [keys.session(session_id), keys.history(session_id), keys.sessions, keys.leases, keys.halted]
 
     async def report(self, report: HookReport) -> HookOutcome:
-        """Keeps what happened; returns whether the program may go on. Raises RedisError."""
-        answer, run = await self._bus.run(
-            "report_hook",
+        """Keeps what happened; returns whether the program may go on. Raises RedisError.
+
+        A program that is to stop is told so whatever Redis lacks: with an error for an answer, it would go on.
+        """
+        try:
+            answer, run = await self._report("report_hook", report)
+        except NotReplicated as error:
+            answer, run = error.reply
+            if answer != b"halt":
+                raise
+        except ResponseError as error:
+            if not is_out_of_memory(error):
+                raise
+            answer, run = await self._report("report_halt", report)
+            if answer == b"refused":
+                raise
+        return HookOutcome(answer == b"go", run.decode())
+
+    async def _report(self, script: str, report: HookReport) -> Any:
+        return await self._bus.change(
+            script,
             [*self._own(report.session_id), self._keys.control(report.session_id)],
             [
                 report.session_id,
@@ -88,7 +108,6 @@ class Hooks:
                 *(argument for event in report.events for argument in event.arguments()),
             ],
         )
-        return HookOutcome(answer == b"go", run.decode())
 
     async def note_halt(self, session_id: str, run: str) -> None:
         """Says that the program has been told not to go on; only then can its stop be confirmed. Raises RedisError."""
@@ -97,13 +116,8 @@ class Hooks:
     async def confirm_halts(self, settle_seconds: float) -> int:
         """Confirms the stops of programs that were told and have been quiet since; returns of how many."""
         settle_ms = round(settle_seconds * 1000)
-        # This machine's clock only chooses whom to look at; the script decides by Redis' own.
-        due: Any = await self._bus.redis.zrangebyscore(
-            self._keys.halted, "-inf", round(time.time() * 1000) - settle_ms, start=0, num=DUE_AT_ONCE
-        )
         confirmed = 0
-        for found in due:
-            session_id = found.decode()
+        for session_id in await self._bus.due(self._keys.halted, ago_ms=settle_ms, limit=DUE_AT_ONCE):
             closing = closing_event(session_id, session_id, "stopped")
             confirmed += await self._bus.run(
                 "confirm_halt", self._own(session_id), [session_id, settle_ms, closing.json_tail]

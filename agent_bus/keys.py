@@ -23,6 +23,11 @@ class Keys:
         return f"{self.namespace}:bus:epoch"
 
     @property
+    def contract(self) -> str:
+        """String: the newest version of the bus's contract that a process has spoken; see `agent_bus.contract`."""
+        return f"{self.namespace}:bus:contract"
+
+    @property
     def stream(self) -> str:
         """Stream: the newest messages, replayable by number."""
         return f"{self.namespace}:bus"

@@ -1,6 +1,5 @@
 """Ending runs whose agent must be lost: nobody holds them, and nothing has been heard of them for a long time."""
 
-import time
 from typing import Any
 
 from agent_bus.bus import Bus
@@ -12,8 +11,6 @@ LOST = "lost"
 
 # One round trip reads so many sessions; it takes Redis about a millisecond.
 PART = 500
-# How far this machine's clock may be behind Redis' without a lost run being passed over.
-SLACK_SECONDS = 60
 
 
 class LostRuns:
@@ -37,7 +34,8 @@ class LostRuns:
 
     async def _silent(self, session_ids: list[str], silence_seconds: float) -> list[str]:
         # Only a choice of whom to look at, since most are busy; the script decides.
-        latest = as_agreed(time.time() - silence_seconds + SLACK_SECONDS).encode()
+        seconds, _ = await self._bus.redis.time()
+        latest = as_agreed(seconds + 1 - silence_seconds).encode()
         async with self._bus.redis.pipeline(transaction=False) as pipe:
             for session_id in session_ids:
                 pipe.hget(self._keys.session(session_id), "modified_at")

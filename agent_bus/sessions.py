@@ -1,11 +1,10 @@
 """Sessions: reading them, changing them, attaching to them, stopping them. Every change is one atomic script."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
-from agent_bus.bus import Bus, Position
+from agent_bus.bus import Argument, Bus, Position
 from agent_bus.commands import (
     LEASE_SECONDS,
     AcknowledgementOutcome,
@@ -99,25 +98,35 @@ class Sessions:
         args = [session_id]
         for name, value in changes.items():
             args += [name, "clear", ""] if value is None else [name, "set", value]
-        return await self._bus.run("patch_session", self._own(session_id), args) or None
+        return await self._bus.change("patch_session", self._own(session_id), args) or None
 
     async def delete(self, session_id: str) -> int | None:
         """Removes a session with its history; returns how many events went with it, or None if there is none."""
         keys = [*self._own(session_id), self._keys.archived]
-        events: int = await self._bus.run("delete_session", keys, [session_id])
+        events: int = await self._bus.change("delete_session", keys, [session_id])
         return None if events < 0 else events
 
     async def request_stop(self, session_id: str, command_id: str) -> StopRequest:
         """Asks the agent of the current run to stop. Asking twice is the same as asking once."""
         keys = [*self._own(session_id), self._keys.control(session_id)]
-        outcome, *rest = await self._bus.run("request_stop", keys, [session_id, command_id])
+        outcome, *rest = await self._bus.change("request_stop", keys, [session_id, command_id])
         session, run = rest if rest else (b"", b"")
         return StopRequest(cast(StopOutcome, outcome.decode()), session, run.decode())
 
-    async def acknowledge_stop(self, session_id: str, run: str, closing: EventRecord) -> AcknowledgementOutcome:
-        """Says that the run's agent has ceased; `closing` is the run's last event."""
-        outcome = await self._bus.run("acknowledge_stop", self._own(session_id), [session_id, run, closing.json_tail])
+    async def acknowledge_stop(
+        self, session_id: str, run: str, closing: EventRecord, command_id: str = ""
+    ) -> AcknowledgementOutcome:
+        """Says that the run's agent has ceased; `closing` is the run's last event.
+
+        command_id: of the stop that it obeyed; it counts even if Redis has lost the stop meanwhile.
+        """
+        args: list[Argument] = [session_id, run, closing.json_tail, command_id]
+        outcome = await self._bus.change("acknowledge_stop", self._own(session_id), args)
         return cast(AcknowledgementOutcome, outcome.decode())
+
+    async def settle(self) -> None:
+        """Waits until the replicas have received what is known of the sessions. Raises NotReplicated."""
+        await self._bus.settle()
 
     async def enter(
         self, session_id: str, owner: str, start: EventRecord, *, lease_seconds: float = LEASE_SECONDS
@@ -174,12 +183,7 @@ class Sessions:
 
     async def lapse_leases(self) -> int:
         """Tells the browsers of leases that have run out since anyone last looked; returns of how many."""
-        # This machine's clock only chooses whom to look at; the script decides by Redis' own.
-        due: Any = await self._bus.redis.zrangebyscore(
-            self._keys.leases, "-inf", round(time.time() * 1000), start=0, num=LAPSED_AT_ONCE
-        )
         told = 0
-        for session_id in due:
-            name = session_id.decode()
-            told += await self._bus.run("lapse_leases", self._own(name), [name])
+        for session_id in await self._bus.due(self._keys.leases, limit=LAPSED_AT_ONCE):
+            told += await self._bus.run("lapse_leases", self._own(session_id), [session_id])
         return told

@@ -12,6 +12,7 @@ from agent_bus.bus import REPLAY_WINDOW
 from agent_bus.connection import check_url
 from agent_bus.discovery import DEFAULT_URL, Part, data_folder, find_redis_url
 from agent_bus.keys import DEFAULT_NAMESPACE, Keys
+from agent_bus.replication import LONGEST_TIMEOUT_MS, MOST_REPLICAS, TIMEOUT_MS, Replication
 
 MIB = 1024 * 1024
 # What is no shorter can't be guessed, if it was drawn at random; 128 bits as hexadecimal digits.
@@ -43,6 +44,10 @@ class Settings(BaseSettings):
     """For `up`: the same Redis as the user of agents, who find it in the redis-url file. Empty: as `redis_url` says."""
     namespace: str = Field(default=DEFAULT_NAMESPACE, pattern=r"^[a-z0-9-]{1,32}$")
     """What all keys begin with; two namespaces share a Redis and nothing else."""
+    min_replicas: int = Field(default=0, ge=0, le=MOST_REPLICAS)
+    """How many of Redis' replicas must have received what is answered for; 0: none is waited for."""
+    replication_timeout_ms: int = Field(default=TIMEOUT_MS, ge=1, le=LONGEST_TIMEOUT_MS)
+    """How long they are waited for."""
     cors_origins: CommaSeparated = Field(
         default=("http://localhost:3000", "http://localhost:5173"), validation_alias="CORS_ORIGINS"
     )
@@ -158,6 +163,11 @@ class Settings(BaseSettings):
     def asks_for_tokens(self) -> bool:
         """Whether requests need a token."""
         return self.tokens_file is not None or bool(self.token.get_secret_value())
+
+    @property
+    def replication(self) -> Replication:
+        """What a write waits for before it counts as kept."""
+        return Replication(self.min_replicas, self.replication_timeout_ms)
 
     @property
     def keys(self) -> Keys:

@@ -147,7 +147,7 @@ def coordinator(
     Any number may run on one Redis; browsers and agents may use whichever they like. One uses one processor; with
     --processes several serve on one port, and one that dies is started again.
     """
-    from api import listening, redis_check, terminal
+    from api import bus_contract, listening, redis_check, terminal
     from api.exposure import refuse_exposed
 
     begin("coordinator", terminal.TerminalHandler if processes > 1 else None)
@@ -158,6 +158,7 @@ def coordinator(
     else:
         refuse_exposed(settings, host, insecure=insecure)
         redis_check.refuse_unfit(settings.redis_url, settings.keys.servers_check)
+        bus_contract.refuse_newer(settings)
         sockets = listening.bind(host, port)
     if processes > 1:
         from api.processes import run
@@ -183,7 +184,7 @@ def documents(redis_url: str | None, host: str, port: int, project_dir: Path | N
     Any number may run on one Redis, if they share where the bytes go: a folder by default, or what
     AGENT_ORCHESTRATOR_BLOB_STORE_URL names. Documents' addresses begin with DOCUMENT_SERVER_PUBLIC_URL.
     """
-    from api import listening, redis_check
+    from api import bus_contract, listening, redis_check
     from api.addresses import public_url
     from api.exposure import refuse_exposed
 
@@ -192,6 +193,7 @@ def documents(redis_url: str | None, host: str, port: int, project_dir: Path | N
     refuse_exposed(settings, host, insecure=insecure)
     settings = settings.model_copy(update={"document_server_public_url": public_url(settings, host, port)})
     redis_check.refuse_unfit(settings.redis_url, settings.keys.servers_check)
+    bus_contract.refuse_newer(settings)
     sockets = listening.bind(host, port)
     # Loaded after the port is ours: a taken one is told at once.
     from api.documents.app import create_app
@@ -219,7 +221,7 @@ def worker(
 
     Its metrics ask nobody for a token, so --metrics-host takes this machine's loopback only, unless --insecure is said.
     """
-    from api import listening, redis_check
+    from api import bus_contract, listening, redis_check
     from api.exposure import is_exposed
 
     begin("worker")
@@ -232,6 +234,7 @@ def worker(
             )
         listening.close(listening.bind(metrics_host, metrics_port, option="--metrics-port"))
     redis_check.refuse_unfit(settings.redis_url, settings.keys.workers_check)
+    bus_contract.refuse_newer(settings)
     named = {"REDIS_URL": settings.redis_url, "AGENT_ORCHESTRATOR_PROJECT_DIR": str(settings.project_dir)}
     # The API does not import workers; this process becomes one. -P keeps a project's own folder of that name out.
     argv = [sys.executable, "-P", "-m", "workers"]
@@ -440,13 +443,15 @@ def _with_blueprints(settings: "Settings", work: "Callable[[Blueprints], Any]") 
     from agent_bus.blueprints import Blueprints
     from agent_bus.bus import Bus
     from agent_bus.connection import connect
-    from api import redis_check
+    from api import bus_contract, redis_check
 
     redis_check.require(settings.redis_url)
+    bus_contract.refuse_newer(settings)
 
     async def run() -> Any:
         async with connect(settings.redis_url, name="agents") as redis:
-            return await work(Blueprints(Bus(redis, settings.keys, replay_window=settings.replay_window)))
+            bus = Bus(redis, settings.keys, replay_window=settings.replay_window, replication=settings.replication)
+            return await work(Blueprints(bus))
 
     return asyncio.run(run())
 

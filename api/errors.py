@@ -15,6 +15,7 @@ from starlette.routing import Match
 
 from agent_bus.archive_format import Damaged
 from agent_bus.blobs import BlobStoreFailed
+from agent_bus.bus import NotReplicated
 from agent_bus.event_writer import WriterFull
 from agent_bus.events import ArchivedObjectGone
 from agent_bus.refusals import is_not_permitted
@@ -84,6 +85,9 @@ def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
     if isinstance(error, ArchivedObjectGone | Damaged):
         logger.error("the archive can't be read for %s %s", method, path, exc_info=error)
         return problem(500, "The session's older events can't be read from the archive; the server's log says why")
+    if isinstance(error, NotReplicated):
+        logger.warning("not replicated in time: %s %s", method, path)
+        return problem(503, str(error), {"Retry-After": RETRY_AFTER_SECONDS})
     if isinstance(error, RedisError):
         logger.error("redis refused %s %s: %s", method, path, error)
         return problem(503, f"Redis refused the request: {error}", {"Retry-After": RETRY_AFTER_SECONDS})

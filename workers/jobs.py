@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 async def _open_bus(settings: Settings) -> AsyncIterator[Bus]:
     redis = connect(settings.redis_url, name="worker-job")
     try:
-        yield Bus(redis, settings.keys, replay_window=settings.replay_window)
+        yield Bus(redis, settings.keys, replay_window=settings.replay_window, replication=settings.replication)
     finally:
         await redis.aclose()
 

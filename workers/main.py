@@ -11,9 +11,11 @@ from rq.exceptions import StopRequested
 
 from agent_bus import tracing
 from agent_bus.connection import InvalidRedisUrl, connect_threaded, redact
+from agent_bus.contract import look
 from agent_bus.log_lines import InvalidFormat, chosen_format, formatter
 from agent_bus.refusals import explain_refusal
 from agent_bus.settings import Settings
+from workers.leaving import end_in_time
 from workers.metrics import Pulse, WorkerMetrics
 from workers.metrics_server import serve
 from workers.worker import DocumentsWorker
@@ -32,7 +34,7 @@ def run(settings: Settings, stop: threading.Event, metrics: WorkerMetrics, pulse
     while not stop.is_set():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        connection = connect_threaded(settings.redis_url, name="worker")
+        connection = connect_threaded(settings.redis_url, name="worker", ending=stop)
         try:
             worker = DocumentsWorker(connection, settings.keys, stop, metrics, pulse)
             logger.info("%s works on %s", worker.name, ", ".join(worker.queue_names()))
@@ -78,12 +80,13 @@ def main() -> None:
     stop = threading.Event()
     metrics = WorkerMetrics()
     asking = connect_threaded(settings.redis_url, name="worker-health", timeout=PATIENCE_SECONDS)
-    pulse = Pulse(stop, asking.ping)
+    pulse = Pulse(stop, lambda: look(asking, settings.keys))
     if options.metrics_port:
         try:
             serve(options.metrics_host, options.metrics_port, metrics, pulse)
         except OSError as error:
             sys.exit(f"can't answer for metrics on {options.metrics_host}, port {options.metrics_port}: {error}")
+    end_in_time(stop)
     try:
         run(settings, stop, metrics, pulse)
     finally:

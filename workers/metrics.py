@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 from redis.exceptions import RedisError
 
+from agent_bus.contract import NewerContract
 from agent_bus.jobs import JOBS, WORKER_SILENCE_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Pulse:
     def __init__(
         self, stop: threading.Event, ask: Callable[[], object], clock: Callable[[], float] = monotonic
     ) -> None:
-        """ask: asks Redis for an answer; it raises RedisError."""
+        """ask: asks Redis for an answer; it raises RedisError, of which NewerContract is one."""
         self._stop = stop
         self._ask = ask
         self._clock = clock
@@ -92,6 +93,8 @@ class Pulse:
         # RQ rides out an outage without a word.
         try:
             self._ask()
+        except NewerContract as error:
+            return str(error)
         except (RedisError, OSError) as error:
             return f"Redis does not answer: {error}"
         return OK

@@ -21,11 +21,13 @@ Known = Callable[[Sequence[str]], Awaitable[Sequence[bool]]]
 
 
 async def remove_orphans(blobs: Blobs, known: Known, age: timedelta = ORPHAN_AGE) -> int:
-    """Removes the blobs older than `age` that belong to nothing, and returns how many. Who knows: `known`.
+    """Removes the blobs, whole or not, that are older than `age` and belong to nothing; returns how many.
 
-    An id that was unknown once never becomes known again. Raises TooManyOrphans, RedisError or BlobStoreFailed.
+    known: who knows. An id that was unknown once never becomes known again.
+    Raises TooManyOrphans, RedisError or BlobStoreFailed.
     """
     before = datetime.now(UTC) - age
+    parts = await _remove_parts(blobs, known, before)
     seen, orphans = 0, []
     async for some in blobs.listed():
         seen += len(some)
@@ -38,4 +40,14 @@ async def remove_orphans(blobs: Blobs, known: Known, age: timedelta = ORPHAN_AGE
         )
     for blob_id in orphans:
         await blobs.delete(blob_id)
-    return len(orphans)
+    return parts + len(orphans)
+
+
+async def _remove_parts(blobs: Blobs, known: Known, before: datetime) -> int:
+    """Removes what killed programs have left of what they wrote: nobody goes on with that, whatever Redis has lost."""
+    old = [part for part in await blobs.unfinished() if part.written_at <= before]
+    used = await known([part.document_id for part in old])
+    left = [part for part, is_used in zip(old, used, strict=True) if not is_used]
+    for part in left:
+        await blobs.remove_part(part)
+    return len(left)

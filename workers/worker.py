@@ -12,10 +12,11 @@ from typing import Any
 from redis import Redis as ThreadRedis
 from redis.exceptions import RedisError
 from rq import Queue, Worker
-from rq.exceptions import DeserializationError, InvalidJobOperation
+from rq.exceptions import DeserializationError, InvalidJobOperation, StopRequested
 from rq.job import Job, JobStatus
 from rq.scheduler import RQScheduler
 from rq.utils import now
+from rq.worker import WorkerStatus
 
 from agent_bus import tracing
 from agent_bus.jobs import JOB_MONITORING_SECONDS, JOBS, SERIALIZER, KnownJob, enqueue, queue_names
@@ -27,7 +28,12 @@ logger = logging.getLogger(__name__)
 
 # RQ waits for a job for its worker's lifetime less 15 s: a waiting worker looks up, and speaks, this often.
 LOOK_UP_SECONDS = 5
+ANSWER_SECONDS = 3
 WORKER_TTL_SECONDS = 15 + LOOK_UP_SECONDS
+# A job that goes on for longer after a stop was asked for is given up, and done again by another worker.
+JOB_PATIENCE_SECONDS = 15.0
+# RQ would wait up to a minute for Redis to come back; a worker that is told to end in the meantime sleeps on.
+RECONNECT_CAP_SECONDS = 5.0
 # Abandoned jobs are found this often.
 CLEANING_SECONDS = 60.0
 
@@ -61,14 +67,23 @@ class DocumentsWorker(Worker):
         self._keys = keys
         self._requested = stop_requested
         self._metrics = metrics or WorkerMetrics()
+        self.max_connection_wait_time = RECONNECT_CAP_SECONDS
         self._pulse = pulse or Pulse(stop_requested, connection.ping)
         self._cleaned_at = 0.0
         self._retries = RQScheduler(
             self.queues, connection=connection, serializer=SERIALIZER, logging_level=logging.WARNING
         )
 
+    @property
+    def connection_timeout(self) -> int:
+        """Seconds that any answer of Redis is waited for: longer than a job is, and no longer than it must be."""
+        return LOOK_UP_SECONDS + ANSWER_SECONDS
+
     def heartbeat(self, *arguments: Any, **options: Any) -> None:
-        """Says in Redis that the worker lives."""
+        """Says in Redis that the worker lives. Raises StopRequested where it waits for a job and is to end."""
+        if self._requested.is_set() and self.get_state() == WorkerStatus.IDLE:
+            # RQ looks at its own mark only between two jobs, and never while Redis is away.
+            raise StopRequested
         super().heartbeat(*arguments, **options)
         self._pulse.beat()
 
@@ -142,7 +157,18 @@ class DocumentsWorker(Worker):
         self._requested.set()
         # RQ raises an error out of its signal handler, and that is lost where it hits a destructor.
         self._stop_requested = True
+        patience = threading.Timer(JOB_PATIENCE_SECONDS, self._give_up_job)
+        patience.daemon = True
+        patience.start()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def set_shutdown_requested_date(self) -> None:
+        """Nothing: RQ would ask Redis, out of a signal handler, and wait for its answer there."""
+
+    def _give_up_job(self) -> None:
+        if self.horse_pid:
+            logger.warning("the job at hand takes too long; it is given up, and done again by another worker")
+            self.kill_horse()
 
 
 def _function_of(job: Job) -> str:

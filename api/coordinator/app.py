@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from agent_bus.contract import VERSION as CONTRACT
 from agent_bus.coordinator_address import CLAUDE_CODE_HOOK_PATH
 from agent_bus.settings import Settings
 from agent_bus.tickets import Tickets
@@ -47,7 +48,7 @@ def create_coordinator_api(settings: Settings, metrics: CoordinatorMetrics | Non
     @app.get("/health", tags=["operation"])
     async def health() -> dict[str, str]:
         """Whether the process is alive; `/ready` says whether it can serve."""
-        return {"status": "healthy", "service": "coordinator", "version": VERSION}
+        return {"status": "healthy", "service": "coordinator", "version": VERSION, "contract": CONTRACT}
 
     @app.get("/ready", tags=["operation"], responses={503: DETAIL})
     async def ready(services: WithServices) -> JSONResponse:

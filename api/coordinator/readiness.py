@@ -4,17 +4,17 @@ import asyncio
 
 from redis.exceptions import RedisError
 
+from api.bus_contract import PATIENCE_SECONDS, contract
 from api.coordinator.services import Services
 from api.readiness import OK
-
-# Sooner than what probes usually allow.
-PATIENCE_SECONDS = 1.0
 
 
 async def checks(services: Services) -> dict[str, str]:
     """What a replica needs, each `ok` or what is wrong with it."""
+    redis = await _redis(services)
     return {
-        "redis": await _redis(services),
+        "redis": redis,
+        "contract": await contract(services.bus) if redis == OK else OK,
         "subscription": OK if services.relay.ready else "The bus subscription is being renewed",
         "draining": "The process is going down" if services.relay.draining else OK,
     }

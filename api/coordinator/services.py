@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from starlette.requests import HTTPConnection, Request
 
@@ -23,6 +24,7 @@ from agent_bus.hooks import Hooks
 from agent_bus.sessions import Sessions
 from agent_bus.settings import Settings
 from api.background import background
+from api.bus_contract import state_contract
 from api.coordinator.metrics import CoordinatorMetrics
 from api.coordinator.relay import Relay
 from api.coordinator.stopping import Stopper
@@ -68,9 +70,11 @@ async def open_services(settings: Settings, metrics: CoordinatorMetrics) -> Asyn
     once = connect(settings.redis_url, name="coordinator-events", retries=0, max_connections=2, on_round_trip=observe)
     live = connect(settings.redis_url, name="coordinator-live", retries=0, timeout=None, max_connections=2)
     try:
-        bus = Bus(redis, settings.keys, replay_window=settings.replay_window)
-        control_bus = Bus(orders, settings.keys, replay_window=settings.replay_window)
-        hooks_bus = Bus(reports, settings.keys, replay_window=settings.replay_window)
+
+        def bus_on(client: Redis) -> Bus:
+            return Bus(client, settings.keys, replay_window=settings.replay_window, replication=settings.replication)
+
+        bus, control_bus, hooks_bus = bus_on(redis), bus_on(orders), bus_on(reports)
         control = Sessions(control_bus)
         relay = Relay(bus, live, init_sessions=settings.init_sessions, control=control_bus)
         services = Services(
@@ -92,6 +96,7 @@ async def open_services(settings: Settings, metrics: CoordinatorMetrics) -> Asyn
             writer=services.writer.run(),
             leases=_watch_agents(control, Hooks(control_bus), settings.hook_settle_seconds),
             blueprints=_import_blueprints(services),
+            contract=state_contract(bus),
             metrics=keep_sampled(metrics.registry, lambda: metrics.sample(services)),
         ):
             yield services

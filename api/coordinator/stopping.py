@@ -118,6 +118,9 @@ class Stopper:
                 answer = await self._heard(watch.latest, session_id, request.run)
                 if answer is not _PENDING:
                     break
+        if answer is not None and answer.success:
+            # The bus says it before the replicas have it.
+            await self._sessions.settle()
         if answer is _PENDING:
             return StopAnswer(False, "running", UNCONFIRMED.format(seconds=self._wait), "unconfirmed")
         return answer

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from agent_bus.jobs import work_health
 from api.application import VERSION
+from api.bus_contract import contract
 from api.documents.failures import problems
 from api.documents.services import ServicesOf
 from api.readiness import readiness
@@ -48,7 +49,7 @@ class Health(BaseModel):
 @router.get("/ready", responses=problems())
 async def ready(services: ServicesOf) -> JSONResponse:
     """Whether this server can serve: Redis answers and the blob store takes bytes."""
-    return readiness(await services.readiness.checks())
+    return readiness(await services.readiness.checks() | {"contract": await contract(services.bus)})
 
 
 @router.get("/health", responses=problems())

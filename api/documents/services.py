@@ -40,7 +40,7 @@ async def open_services(settings: Settings, metrics: DocumentsMetrics) -> AsyncI
     blobs = Blobs.from_settings(settings)
     redis = connect(settings.redis_url, name="documents", on_round_trip=metrics.redis.observe)
     thread_redis = connect_threaded(settings.redis_url, name="documents-jobs")
-    bus = Bus(redis, settings.keys, replay_window=settings.replay_window)
+    bus = Bus(redis, settings.keys, replay_window=settings.replay_window, replication=settings.replication)
     documents = Documents(bus, settings.document_server_public_url)
     tags = TagAggregate(bus)
     tag_jobs = TagJobs(thread_redis, settings.keys, tags)

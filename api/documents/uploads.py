@@ -141,7 +141,9 @@ class Uploads:
         except BaseException as error:
             await asyncio.shield(self._discard(document_id))
             if isinstance(error, UploadLapsed):
-                raise HTTPException(503, "The upload took too long to be kept; send it again") from error
+                raise HTTPException(
+                    503, "The upload took too long to be kept; send it again", {"Retry-After": RETRY_AFTER_SECONDS}
+                ) from error
             raise
 
     async def _read(self, form: MultipartForm, document_id: str) -> _Received:

@@ -11,11 +11,12 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.faults.catalogue import FAULTS, SECONDS_VARIABLE, SHORT_SECONDS
-from tests.faults.run import Result, run
-from tests.faults.system import NotPossibleHere
+from tests.faults.catalogue import FAULTS, SECONDS_VARIABLE, SHORT, SHORT_SECONDS
+from tests.faults.run import Result, run_in_turn
+from tests.faults.system import Layout, NotPossibleHere
 from tests.faults.table import table
 
 
@@ -28,27 +29,42 @@ def main() -> None:
         "--seconds", type=float, default=float(os.environ.get(SECONDS_VARIABLE) or SHORT_SECONDS),
         help=f"how long each fault is repeated; without it, {SECONDS_VARIABLE}, else %(default)g",
     )  # fmt: skip
+    parser.add_argument("--short", action="store_true", help=f"a selection, each once: {', '.join(SHORT)}")
     options = parser.parse_args()
+    names = options.only or (SHORT if options.short else list(FAULTS))
+    groups = _by_layout(names) if options.short else [[name] for name in names]
+    seconds = 0.0 if options.short else options.seconds
     # As Ctrl-C does: what was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(f"seed {options.seed}", flush=True)
-    results = [result for name in options.only or FAULTS if (result := _run(name, options.seed, options.seconds))]
+    results = [result for group in groups for result in _run(group, options.seed, seconds)]
     print(table(results))
     print(f"seed {options.seed}")
     sys.exit(0 if results and all(result.verdict.good for result in results) else 1)
 
 
-def _run(name: str, seed: int, seconds: float) -> Result | None:
-    print(f"{name} …", file=sys.stderr, flush=True)
+def _by_layout(names: Iterable[str]) -> list[list[str]]:
+    """Faults that can be had on one system, together: to start it takes as long as a fault."""
+    groups: dict[Layout, list[str]] = {}
+    for name in names:
+        groups.setdefault(FAULTS[name].layout, []).append(name)
+    return list(groups.values())
+
+
+def _run(names: Sequence[str], seed: int, seconds: float) -> list[Result]:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
         try:
-            return asyncio.run(run(FAULTS[name], seed, seconds, Path(folder)))
+            return asyncio.run(run_in_turn([FAULTS[name] for name in names], seed, seconds, Path(folder), _say))
         except NotPossibleHere as error:
-            print(f"{name}: left out: {error}", file=sys.stderr)
-            return None
+            print(f"{', '.join(names)}: left out: {error}", file=sys.stderr)
+            return []
         finally:
-            print(f"{name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            print(f"{', '.join(names)} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+def _say(name: str) -> None:
+    print(f"{name} …", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

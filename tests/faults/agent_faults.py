@@ -5,7 +5,7 @@ import signal
 
 from tests.faults.agent import BLOCKED_SECONDS, LEASE_SECONDS
 from tests.faults.faults import Fault
-from tests.faults.system import Layout
+from tests.faults.system import Layout, set_clock
 from tests.faults.workload import until
 
 # What the coordinators need to notice that a lease has lapsed, on a loaded machine.
@@ -36,7 +36,7 @@ class AgentKilled(Fault):
 
 
 class AgentFrozen(Fault):
-    """As a suspended laptop: the lease lapses, and a stop waits for the agent to wake."""
+    """The lease lapses, and a stop waits for the agent to wake."""
 
     name = "agent-frozen"
     title = "an agent, SIGSTOP for longer than its lease, and a stop meanwhile"
@@ -63,6 +63,47 @@ class AgentFrozen(Fault):
         """It has obeyed."""
         await until(lambda: not self._agent.alive, "the agent to obey")
         await self.load.shows(self._agent.history.session_id, status="stopped", stop_confirmed=True)
+
+
+class LaptopSuspended(Fault):
+    """Its agents freeze, the network forgets their connections, and when it wakes its clock is another."""
+
+    name = "laptop-suspended"
+    title = "a laptop suspended for longer than a lease, its clock moved, and a stop meanwhile"
+    layout = Layout(proxied="agents")
+    holds_seconds = (LEASE_SECONDS + NOTICE_SECONDS, LEASE_SECONDS + 2 * NOTICE_SECONDS)
+    once = True
+
+    async def inject(self) -> None:
+        """Suspends two agents' processes."""
+        self._clock = self.system.folder / "laptop-clock"
+        self._agents = [await self.load.own_agent(clock=self._clock) for _ in range(2)]
+        await self.load.lasting(self.rng.uniform(0.0, 0.5))
+        for agent in self._agents:
+            agent.suspend()
+        self.system.proxy.forget()
+
+    async def look(self) -> None:
+        """People see that nobody is there; one of the agents is stopped."""
+        for agent in self._agents:
+            await self.load.shows(agent.history.session_id, presence="none", status="running")
+        session_id = self._agents[0].history.session_id
+        await self.load.stop(session_id)
+        await self.load.shows(session_id, status="stopped", stop_confirmed=False)
+
+    async def heal(self) -> None:
+        """Wakes it, hours later or, with a clock that was wrong before, earlier."""
+        set_clock(self._clock, self.rng.choice((8 * 3600.0, -3600.0)))
+        for agent in self._agents:
+            agent.resume()
+
+    async def healed(self) -> None:
+        """The one that was stopped has obeyed; the other is connected again, and can be stopped."""
+        stopped, other = self._agents
+        await until(lambda: not stopped.alive, "the agent to obey")
+        await self.load.shows(stopped.history.session_id, status="stopped", stop_confirmed=True)
+        await self.load.can_be_stopped([other])
+        await self.load.shows(other.history.session_id, status="stopped", stop_confirmed=True)
 
 
 class AgentBlocked(Fault):

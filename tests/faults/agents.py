@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import signal
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +67,12 @@ async def reporting_agents(history: History, replicas: Replicas, pause_seconds: 
 class BridgedAgent:
     """An agent in a process, and what its journal says of it."""
 
-    def __init__(self, redis_url: str, folder: Path, *, quiet: bool = False) -> None:
+    def __init__(self, redis_url: str, folder: Path, environment: Mapping[str, str], *, quiet: bool = False) -> None:
         self.history = AgentHistory(f"{BRIDGE}{uuid.uuid4().hex[:12]}", "bridge")
         self._journal = folder / f"{self.history.session_id}.jsonl"
         self.process = Process(
             ["-m", "tests.faults.agent", self.history.session_id, str(self._journal), *(["quiet"] if quiet else [])],
-            {"REDIS_URL": redis_url},
+            {"REDIS_URL": redis_url, **environment},
             folder / f"{self.history.session_id}.log",
         )
 
@@ -88,6 +90,14 @@ class BridgedAgent:
     def ceased(self) -> bool:
         """Whether its work has ended."""
         return any(line["what"] == "ceased" for line in self._lines())
+
+    def suspend(self) -> None:
+        """Stops all its processes, as a machine does that falls asleep."""
+        os.killpg(self.process.popen.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets them go on."""
+        os.killpg(self.process.popen.pid, signal.SIGCONT)
 
     def send(self, number: signal.Signals) -> None:
         """Sends its process a signal."""
@@ -130,11 +140,16 @@ class BridgedAgent:
 
 
 async def bridged_agents(
-    history: History, agents: list[BridgedAgent], redis_url: str, folder: Path, ending: asyncio.Event
+    history: History,
+    agents: list[BridgedAgent],
+    redis_url: str,
+    folder: Path,
+    environment: Mapping[str, str],
+    ending: asyncio.Event,
 ) -> None:
     """One agent with a bridge after the other; the newest is the last of the list."""
     while not ending.is_set():
-        agent = BridgedAgent(redis_url, folder)
+        agent = BridgedAgent(redis_url, folder, environment)
         agents.append(agent)
         history.agents[agent.history.session_id] = agent.history
         while agent.alive and not ending.is_set():

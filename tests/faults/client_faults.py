@@ -2,13 +2,11 @@
 
 import asyncio
 import socket
-from pathlib import Path
 
 import psutil
 
 from tests.faults.documents import upload
 from tests.faults.faults import Fault
-from tests.faults.system import KEYS
 from tests.faults.workload import until
 from tests.processes import Process
 
@@ -26,7 +24,7 @@ FORM = (
 )
 
 
-def _connect(port: int) -> socket.socket:
+def connect_to(port: int) -> socket.socket:
     client = socket.create_connection(("127.0.0.1", port), timeout=10)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client
@@ -46,7 +44,7 @@ class BrokenUploads(Fault):
     async def inject(self) -> None:
         """Sends the first part of some files, and hangs up in one way or another."""
         for number in range(BROKEN):
-            with await asyncio.to_thread(_connect, self.system.documents.port) as client:
+            with await asyncio.to_thread(connect_to, self.system.documents.port) as client:
                 await asyncio.to_thread(client.sendall, FORM % LARGE_BYTES + bytes(SENT_BYTES))
                 if number % 2:
                     # A close that throws away what is on its way, as a client that was killed does.
@@ -57,13 +55,8 @@ class BrokenUploads(Fault):
 
     async def healed(self) -> None:
         """What was written of them is removed."""
-        blobs = self.system.folder / "project" / ".agent-orchestrator" / "blobs" / KEYS.namespace
-
-        def unfinished() -> set[Path]:
-            return {path for path in blobs.rglob("*#*") if path.is_file()}
-
-        left = unfinished()
-        await until(lambda: not left & unfinished(), "what is left of broken uploads to be removed")
+        left = self.system.unfinished_uploads()
+        await until(lambda: not left & self.system.unfinished_uploads(), "what is left of broken uploads to be removed")
 
 
 class StalledDownloads(Fault):
@@ -79,7 +72,7 @@ class StalledDownloads(Fault):
         self._memory = _process(self.system.documents).memory_info().rss
         self._clients = []
         for _ in range(STALLED):
-            client = await asyncio.to_thread(_connect, self.system.documents.port)
+            client = await asyncio.to_thread(connect_to, self.system.documents.port)
             client.sendall(b"GET /documents/%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % self._id)
             self._clients.append(client)
 
@@ -118,7 +111,7 @@ class SlowClients(Fault):
         self._clients = []
         for server in self._servers:
             for number in range(SLOW):
-                client = await asyncio.to_thread(_connect, server.port)
+                client = await asyncio.to_thread(connect_to, server.port)
                 # Some are within their headers, some within their body.
                 client.sendall(request[: len(request) * number // SLOW])
                 client.setblocking(False)

@@ -6,6 +6,7 @@ import time
 
 from tests.browser import Browser
 from tests.faults.faults import Fault
+from tests.faults.hook_program import TOOL, HookProgram
 from tests.faults.workload import until
 
 
@@ -58,6 +59,8 @@ class OutOfMemory(Fault):
     async def inject(self) -> None:
         """Gives it less memory than it has in use."""
         self._agent = await self.load.own_agent()
+        self._program = HookProgram(self)
+        await self._program.begin()
         self.system.ask_redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
         self.system.ask_redis("CONFIG", "SET", "maxmemory", "1")
 
@@ -77,11 +80,19 @@ class OutOfMemory(Fault):
             self.complain(f"an event is answered {answer.status} without memory: {answer.text}")
         await self._come_back()
         status = await load.stop(session_id)
-        # It is confirmed only when what the agent had said before its end could be told, too.
-        if status in (200, 202):
-            await until(lambda: self._agent.ceased, "the agent to obey without memory")
-        else:
+        if status not in (200, 202):
             self.complain(f"a stop is answered {status} without memory")
+        # What the agent said before its end can't be told; that it has ended can.
+        await load.shows(session_id, status="stopped", stop_confirmed=True)
+        if not self._agent.ceased:
+            self.complain("a stop is confirmed without memory, and the agent goes on")
+        await self._stop_by_hooks()
+
+    async def _stop_by_hooks(self) -> None:
+        """A program is told to stop by its next hook, though Redis takes no events."""
+        if (answer := await self._program.ask("PreToolUse", **TOOL)).status != 503:
+            self.complain(f"a hook is answered {answer.status} without memory: {answer.text}")
+        await self._program.is_stopped()
 
     async def _come_back(self) -> None:
         for server, watcher in zip(self.system.coordinators, self.load.watchers, strict=False):

@@ -16,6 +16,8 @@ class Failover(Fault):
 
     name = "failover"
     title = "the primary, SIGKILL; Sentinel fails over"
+    loses = True
+    """What was acknowledged a moment before it was killed may be gone."""
     layout = Layout(sentinels=True)
     holds_seconds = (0.0, 0.0)
     once = True
@@ -26,8 +28,10 @@ class Failover(Fault):
         await asyncio.to_thread(self.system.redis.kill)
         killed_at = time.monotonic()
         self.load.history.may_start_over = True
-        # What it had sent may be read a moment later.
-        self.load.history.excused.append((killed_at - REPLICATION_LAG_SECONDS, killed_at + REPLICATION_LAG_SECONDS))
+        if self.loses:
+            # What it had sent may be read a moment later.
+            lag = REPLICATION_LAG_SECONDS
+            self.load.history.excused.append((killed_at - lag, killed_at + lag))
 
     async def heal(self) -> None:
         """Nobody does anything: the sentinels name the replica."""
@@ -47,6 +51,8 @@ class FrozenPrimary(Fault):
     title = "the primary, SIGSTOP; Sentinel fails over; it wakes"
     takes_writes = True
     """When it wakes, until it is told."""
+    loses = True
+    """What is acknowledged until then may be gone."""
     layout = Layout(sentinels=True)
     holds_seconds = (0.0, 0.5)
     once = True
@@ -67,8 +73,9 @@ class FrozenPrimary(Fault):
         self.system.replica.resume()
         await until(self._is_replica, "the sentinels to make it a replica")
         told_at = time.monotonic()
-        until_when = (told_at if self.takes_writes else self._woken_at) + REPLICATION_LAG_SECONDS
-        self.load.history.excused.append((self._began, until_when))
+        if self.loses:
+            until_when = (told_at if self.takes_writes else self._woken_at) + REPLICATION_LAG_SECONDS
+            self.load.history.excused.append((self._began, until_when))
         self.notes.append(f"for {told_at - self._woken_at:.1f} s after waking it took itself for the primary")
 
     def _is_replica(self) -> bool:
@@ -90,3 +97,29 @@ class FencedPrimary(FrozenPrimary):
         """Has the primary require its replica, and freezes it."""
         self.system.ask_redis("CONFIG", "SET", "min-replicas-to-write", "1")
         await super().inject()
+
+
+class ReplicatedFailover(Failover):
+    """What was acknowledged had been received by the replica, which takes over: nothing is lost.
+
+    Writes are refused until the new primary has a replica again.
+    """
+
+    name = "failover-waiting"
+    title = "the primary, SIGKILL, with AGENT_ORCHESTRATOR_MIN_REPLICAS=1"
+    loses = False
+    layout = Layout(sentinels=True, min_replicas=1)
+
+    async def heal(self) -> None:
+        """Starts the old primary again when the sentinels have named the replica; they make it a replica."""
+        await super().heal()
+        await asyncio.to_thread(self.system.replica.start)
+
+
+class ReplicatedFrozenPrimary(FrozenPrimary):
+    """What it takes when it wakes is acknowledged to nobody, for no replica receives it."""
+
+    name = "frozen-primary-waiting"
+    title = "the primary, SIGSTOP; it wakes, with AGENT_ORCHESTRATOR_MIN_REPLICAS=1"
+    loses = False
+    layout = Layout(sentinels=True, min_replicas=1)

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, TypeVar
 import redis
 
 from agent_bus.keys import Keys
+from agent_bus.replication import MIN_REPLICAS_VARIABLE
 from tests.faults.proxy import Proxy
 from tests.processes import Process, RedisServer, Server, free_port, redis_binary, wait_until, worker
 
@@ -24,6 +25,7 @@ STOP_WAIT_SECONDS = 2.0
 SMALL_DISK_BYTES = 24 * 1024 * 1024
 DOWN_AFTER_MS = 1000
 KEYS = Keys()
+MOVED_CLOCK = Path(__file__).with_name("moved_clock")
 
 
 class NotPossibleHere(Exception):
@@ -35,13 +37,30 @@ class Layout:
     """What a fault needs of the system.
 
     proxied: who reaches Redis through the proxy. sentinels: Redis has a replica, and three sentinels that watch it.
-    small_disk: whose files are on a file system of their own, which is soon full. environment: of all its parts.
+    small_disk: whose files are on a file system of their own, which is soon full.
+    min_replicas: how many replicas must have received what is acknowledged.
+    moving_clocks: the coordinators' wall clocks can be moved.
+    environment: of all its parts.
     """
 
     proxied: Literal["nobody", "agents", "everyone"] = "nobody"
     sentinels: bool = False
     small_disk: Literal["nobody's", "blobs", "redis"] = "nobody's"
+    min_replicas: int = 0
+    moving_clocks: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def moving_clock(file: Path) -> dict[str, str]:
+    """What a process's environment says for its wall clock to be off by what the file says."""
+    return {"PYTHONPATH": str(MOVED_CLOCK), "FAULTS_CLOCK_FILE": str(file)}
+
+
+def set_clock(file: Path, seconds: float) -> None:
+    """Has the clocks that the file is for be off by so much."""
+    written = file.with_suffix(".new")
+    written.write_text(str(seconds), "ascii")
+    written.replace(file)
 
 
 class System:
@@ -100,9 +119,19 @@ class System:
 
     def start_coordinator(self, port: int | None = None) -> None:
         """Starts one more; blocks until it is healthy."""
-        environment = {"AGENT_ORCHESTRATOR_STOP_WAIT_SECONDS": str(STOP_WAIT_SECONDS), **self.layout.environment}
+        environment = self.environment | {"AGENT_ORCHESTRATOR_STOP_WAIT_SECONDS": str(STOP_WAIT_SECONDS)}
+        port = port or free_port()
+        if self.layout.moving_clocks:
+            environment |= moving_clock(self._clock(port))
         folder = self.folder / "project"
         self.coordinators.append(Server("coordinator", self.redis_url, folder, environment, port=port))
+
+    def _clock(self, port: int) -> Path:
+        return self.folder / f"clock-{port}"
+
+    def move_clock(self, index: int, seconds: float) -> None:
+        """Has a coordinator's wall clock be so far off."""
+        set_clock(self._clock(self.coordinators[index].port), seconds)
 
     def restart_coordinator(self, index: int) -> None:
         """Starts one that has ended again, under its port; blocks until it is healthy."""
@@ -113,14 +142,34 @@ class System:
         """Starts the documents server; blocks until it is healthy."""
         self.documents = Server("documents", self.redis_url, self.folder / "project", self._blobs(), port=port)
 
+    @property
+    def blobs(self) -> Path:
+        """The folder of the blob store."""
+        if self.layout.small_disk == "blobs":
+            return self.small_disk
+        return self.folder / "project" / ".agent-orchestrator" / "blobs"
+
+    def unfinished_uploads(self) -> set[Path]:
+        """The files that uploads which have not ended, or never will, have in the blob store."""
+        return {path for path in (self.blobs / KEYS.namespace).rglob("*#*") if path.is_file()}
+
     def start_worker(self) -> None:
-        """Starts one more worker."""
-        self.workers.append(worker(self.redis_url, self.folder / "project", self._blobs()))
+        """Starts one more worker; blocks until it works."""
+        started = worker(self.redis_url, self.folder / "project", self._blobs())
+        self.workers.append(started)
+        # One that has not begun yet does not end in order.
+        wait_until(lambda: " works on " in started.output, "a worker to work")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the settings of every process say."""
+        replicas = self.layout.min_replicas
+        return {**self.layout.environment, **({MIN_REPLICAS_VARIABLE: str(replicas)} if replicas else {})}
 
     def _blobs(self) -> dict[str, str]:
         if self.layout.small_disk != "blobs":
-            return dict(self.layout.environment)
-        return {"AGENT_ORCHESTRATOR_BLOB_STORE_URL": self.small_disk.as_uri(), **self.layout.environment}
+            return self.environment
+        return self.environment | {"AGENT_ORCHESTRATOR_BLOB_STORE_URL": self.small_disk.as_uri()}
 
     def adopt(self, process: Process) -> None:
         """Has a process end with the system at the latest."""

@@ -13,7 +13,7 @@ import psutil
 
 from agent_bus.jobs import TAGS, queue_key, queue_name
 from tests.faults.faults import Fault
-from tests.faults.system import KEYS, WORKERS
+from tests.faults.system import KEYS, WORKERS, Layout
 from tests.faults.workload import until
 
 # With tags changing all the time a job begins several times a second.
@@ -79,6 +79,31 @@ class NoWorkers(Fault):
     async def healed(self) -> None:
         """The counts are materialised again."""
         await until(self.system.tags_are_materialised, "the tags to be materialised")
+
+
+class WorkersCutOff(NoWorkers):
+    """Told to end while Redis says nothing, they end: nobody waits for a worker for minutes."""
+
+    name = "workers-cut-off"
+    title = "workers, SIGTERM, while Redis says nothing"
+    layout = Layout(proxied="everyone")
+    holds_seconds = (0.0, 0.5)
+    once = True
+
+    async def inject(self) -> None:
+        """Cuts everybody off, or lets the connections go silent, and ends the workers a moment later."""
+        proxy = self.system.proxy
+        self.rng.choice((proxy.sever, proxy.forget))()
+        await self.load.lasting(self.rng.uniform(0.0, 6.0))
+        await super().inject()
+
+    async def look(self) -> None:
+        """Redis can't be reached by anybody."""
+
+    async def heal(self) -> None:
+        """Connects all again, and starts as many workers as there were."""
+        self.system.proxy.mend()
+        await super().heal()
 
 
 def _poison() -> list[Mapping[Any, Any]]:

@@ -7,6 +7,7 @@ import signal
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from agent_bus.tasks import end
@@ -16,7 +17,7 @@ from tests.faults.browsers import Watcher
 from tests.faults.documents import edit_documents
 from tests.faults.history import Final, History, KeptDocument, KeptEvent, KeptSession, StopHistory
 from tests.faults.replicas import Replicas
-from tests.faults.system import KEYS, System
+from tests.faults.system import KEYS, System, moving_clock
 
 BROWSERS_EACH = 2
 REPORTING_AGENTS = 6
@@ -76,12 +77,14 @@ class Load:
         self._watching = [self._task(watcher.run(), watcher.history.name) for watcher in self.watchers]
         await until(lambda: all(watcher.history.chapters for watcher in self.watchers), "the browsers' init")
         await self.comes_through()
-        history, ending = self.history, self._ending
+        history, ending, system = self.history, self._ending, self.system
         for number in range(REPORTING_AGENTS):
             work = reporting_agents(history, self.coordinators, REPORT_PAUSE_SECONDS, ending)
             self._task(work, f"reporting agent {number}")
         for number in range(BRIDGED_AGENTS):
-            work = bridged_agents(history, self.bridged, self.system.agents_redis_url, self.system.folder, ending)
+            work = bridged_agents(
+                history, self.bridged, system.agents_redis_url, system.folder, system.environment, ending
+            )
             self._task(work, f"bridged agent {number}")
         self._task(edit_documents(history, self.documents, self.rng, EDIT_PAUSE_SECONDS, ending), "documents")
         self._stopping = self._task(self._stop_again_and_again(), "stops")
@@ -163,16 +166,20 @@ class Load:
         """An event without a number, for a session of somebody's."""
         return event(session_id)
 
-    async def own_agent(self, *, quiet: bool = False) -> BridgedAgent:
+    async def own_agent(self, *, quiet: bool = False, clock: Path | None = None) -> BridgedAgent:
         """One more agent with a bridge, at work, which is stopped by nobody but the caller.
 
-        quiet: it reports nothing while it works.
+        quiet: it reports nothing while it works. clock: the file that says how far its wall clock is off.
         """
-        agent = BridgedAgent(self.system.agents_redis_url, self.system.folder, quiet=quiet)
+        system = self.system
+        environment = system.environment | (moving_clock(clock) if clock else {})
+        agent = BridgedAgent(system.agents_redis_url, system.folder, environment, quiet=quiet)
         self._spared.add(agent.history.session_id)
         self.bridged.append(agent)
         self.history.agents[agent.history.session_id] = agent.history
         await until(lambda: agent.entered, "an agent with a bridge to begin")
+        # On a busy machine it begins its work before Redis has been reached.
+        await self.shows(agent.history.session_id, presence="connected")
         return agent
 
     async def session(self, session_id: str) -> Any:

@@ -160,8 +160,10 @@ async def test_while_a_killed_process_is_away_nobody_is_refused_and_its_browsers
             await browser.until(lambda m: is_event(session_id)(m) and m["data"]["n"] == answered[-1])
         assert killed.of(session_id) + back.of(session_id) == living.of(session_id)
         seen = [m["data"]["n"] for m in living.of(session_id) if is_event(session_id)(m)]
-        assert seen == sorted(set(seen))
-        assert set(answered) <= set(seen)
+        assert len(seen) == len(set(seen))
+        # One that was not answered may come after a later one: the killed process had sent it, and Redis may read what
+        # the dead have sent after what the living send.
+        assert [n for n in seen if n in answered] == answered
     assert server.output.count("starting it again") == 1
 
 

@@ -81,10 +81,13 @@ async def test_everything_works_and_nothing_that_is_needed_is_refused(
         ):
             await _report_and_stop(guarded, http, browser, session_id)
             await _look(http, session_id)
+            _run(guarded, project, "backup", str(tmp_path / "backup.tar"))
             await _archive_and_delete(guarded, http, session_id)
             await _edit_blueprints(http)
             await _keep_documents(files)
             _command(guarded, tmp_path, coordinator, documents)
+            _run(guarded, project, "restore", str(tmp_path / "backup.tar"))
+            assert len((await http.get(f"/events/{session_id}")).json()["events"]) == 7
             wait_until(lambda: not _waiting(guarded), "all jobs to be taken")
         assert "Traceback" not in jobs.output
     for log in (coordinator.output, documents.output, jobs.output):
@@ -174,11 +177,15 @@ def _command(guarded: GuardedRedis, folder: Path, coordinator: Server, documents
     ports = ("--port", str(coordinator.port), "--documents-port", str(documents.port))
     for arguments in (("agents", "import", str(agent.parent)), ("agents", "export", str(folder / "out")),
                       ("doctor", *ports)):  # fmt: skip
-        command = [sys.executable, "-m", "api.cli", *arguments]
-        environment = os.environ | {"REDIS_URL": guarded.urls.api, "AGENT_ORCHESTRATOR_PROJECT_DIR": str(folder)}
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=REPOSITORY, timeout=60)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
+        _run(guarded, folder, *arguments)
     assert (folder / "out" / "two" / "agent.json").exists()
+
+
+def _run(guarded: GuardedRedis, folder: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "api.cli", *arguments]
+    environment = os.environ | {"REDIS_URL": guarded.urls.api, "AGENT_ORCHESTRATOR_PROJECT_DIR": str(folder)}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=REPOSITORY, timeout=60)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def _waiting(guarded: GuardedRedis) -> int:

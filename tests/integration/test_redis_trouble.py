@@ -36,8 +36,9 @@ async def test_without_memory_events_are_refused_and_agents_are_stopped_in_sight
             stopped.set()
 
     async with coordinator(own_redis_server, tmp_path) as (server, http):
-        working = asyncio.create_task(agent())
         async with Browser(server.ws_url) as browser:
+            # After `init`, or what is waited for may be in there.
+            working = asyncio.create_task(agent())
             await browser.until(lambda message: message.get("session", {}).get("presence") == "connected")
             with redis.Redis(port=own_redis_server.port) as administrator:
                 administrator.config_set("maxmemory", 1)

@@ -3,14 +3,17 @@
 import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from agent_bridge import AgentBridge, BridgeError, SessionStopped, StopCommand
+from agent_bridge import AgentBridge, BridgeError, SessionStopped, StopCommand, attachment
 from agent_bus.bus import Bus
+from agent_bus.connection import connect
 from agent_bus.events import Events
+from agent_bus.keys import Keys
 from agent_bus.sessions import Sessions
 from tests.processes import DEADLINE_SECONDS, RedisServer, free_port
 from tests.unit.live import eventually
@@ -267,3 +270,85 @@ async def test_a_bridge_that_has_lived_through_a_restoration_still_gives_way_to_
             await eventually(lambda: first.superseded, "the first to give way")
             assert not second.superseded
             assert (await watch.session())["presence"] == "connected"
+
+
+@pytest.fixture
+async def limited(
+    own_redis_server: RedisServer, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Watch, Bus]]:
+    """A session on a Redis that can be left without memory."""
+    client = connect(own_redis_server.url, name="test")
+    await client.config_set("maxmemory-policy", "noeviction")
+    bus = Bus(client, keys)
+    yield Watch(bus, own_redis_server.url, monkeypatch), bus
+    await client.aclose()
+
+
+async def test_the_end_of_a_stopped_agent_does_not_wait_for_events_that_redis_refuses(
+    limited: tuple[Watch, Bus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attachment, "REFUSED_SECONDS", 0.05)
+    watch, bus = limited
+    async with watch.bridge() as bridge:
+        await bus.redis.config_set("maxmemory", 1)
+        for n in range(3):
+            await bridge.event("step", n=n)
+        await watch.stop()
+        with pytest.raises(SessionStopped):
+            await bridge.run(asyncio.Event().wait())
+        session = await watch.until_stopped()
+        assert session["stop_confirmed"] is True
+        closing = await watch.last_event()
+        assert (closing["event_type"], closing["events_pending"]) == ("session_stop", 3)
+        await bus.redis.config_set("maxmemory", 0)
+    # What was refused has come after all, once and in order.
+    page = await watch.events.page("s", limit=100)
+    assert page is not None
+    events = [json.loads(event) for event in page.events]
+    assert [event.get("n") for event in events] == [None, None, 0, 1, 2]
+    assert (await watch.session())["status"] == "stopped"
+
+
+async def test_leaving_without_memory_confirms_the_stop_and_says_what_is_missing(
+    limited: tuple[Watch, Bus], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(attachment, "REFUSED_SECONDS", 0.05)
+    monkeypatch.setattr("agent_bridge.reporting.CLOSE_SECONDS", 1.0)
+    watch, bus = limited
+    async with watch.bridge() as bridge:
+        await bus.redis.config_set("maxmemory", 1)
+        await bridge.event("step")
+        await watch.stop()
+        await bridge.wait_for_stop()
+    session = await watch.session()
+    assert (session["status"], session["stop_confirmed"]) == ("stopped", True)
+    assert (await watch.last_event())["events_pending"] == 1
+    assert "redis took no more while session s ended: 1 events were not told" in caplog.text
+
+
+async def test_a_bridge_does_not_enter_beside_a_newer_version_and_says_so(
+    watch: Watch, real_bus: Bus, caplog: pytest.LogCaptureFixture
+) -> None:
+    await real_bus.redis.set(real_bus.keys.contract, "99.0")
+    async with watch.bridge() as bridge:
+        await bridge.event("step")
+    assert await watch.sessions.get("s") is None
+    assert "session s is not shown and can't be stopped: A newer version of this software" in caplog.text
+
+
+async def test_with_replicas_wanted_and_none_there_events_wait_and_the_stop_is_known(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_ORCHESTRATOR_MIN_REPLICAS", "1")
+    monkeypatch.setenv("AGENT_ORCHESTRATOR_REPLICATION_TIMEOUT_MS", "1")
+    monkeypatch.setattr(attachment, "REFUSED_SECONDS", 0.05)
+    monkeypatch.setattr("agent_bridge.reporting.CLOSE_SECONDS", 1.0)
+    async with watch.bridge() as bridge:
+        await bridge.event("step")
+        await watch.stop()
+        await bridge.wait_for_stop()
+    session = await watch.session()
+    assert (session["status"], session["stop_confirmed"]) == ("stopped", True)
+    page = await watch.events.page("s", limit=100)
+    assert page is not None
+    assert [json.loads(event)["event_type"] for event in page.events] == ["session_start", "step", "session_stop"]

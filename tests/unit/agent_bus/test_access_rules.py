@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from importlib.resources import files
 
 import pytest
 
@@ -15,19 +16,24 @@ from agent_bus.scripts import script
 KEYS = Keys()
 PASSWORDS = new_passwords()
 
+RESTORING = ("begin_restoration", "restore_document", "restore_session", "end_restoration")
 SCRIPTS: dict[User, tuple[str, ...]] = {
-    User.BRIDGE: ("attach", "append_events", "acknowledge_stop"),
-    User.WORKER: ("count_tags", "materialise_tags", "renew_tags", "repair_documents", "repair_tag", "end_lost_run"),
+    User.BRIDGE: ("attach", "append_events", "acknowledge_stop", "state_contract"),
+    User.WORKER: (
+        *("count_tags", "materialise_tags", "renew_tags", "repair_documents", "repair_tag", "end_lost_run"),
+        *("archive_history", "due"),
+    ),
     User.API: (
         *("read_session", "list_sessions", "patch_session", "delete_session", "request_stop", "append_events"),
         *("report_hook", "note_halt", "confirm_halt", "lapse_leases", "renew_epoch", "take_ticket"),
         *("claim_upload", "release_upload", "create_document", "patch_document", "delete_document"),
         *("read_documents", "list_documents", "read_tags", "count_tags"),
-        *("create_blueprint", "patch_blueprint", "delete_blueprint"),
+        *("create_blueprint", "patch_blueprint", "delete_blueprint", "due", "state_contract", "report_halt"),
+        *(*RESTORING, "renew_tags", "repair_documents", "repair_tag", "materialise_tags"),
     ),
 }
 ALL_A_BRIDGE_HAS = {
-    *("client|setname", "evalsha", "script|load", "time", "publish", "subscribe"),
+    *("client|setname", "evalsha", "script|load", "time", "wait", "publish", "subscribe"),
     *("get", "mget", "set", "incr", "expire"),
     *("hdel", "hgetall", "hincrby", "hset", "xadd", "xlen", "zadd", "zrem"),
 }
@@ -53,11 +59,23 @@ def test_each_user_may_do_what_its_scripts_call(user: User) -> None:
     assert not missing, f"{user} runs scripts that call {missing}: add them to its rules, if it is to have them"
 
 
+def test_each_script_is_somebody_s() -> None:
+    parts = {path.name.removesuffix(".lua") for path in files("agent_bus.scripts").iterdir() if path.name[0] != "_"}
+    included = {name for text in map(_first_line, parts) for name in text.removeprefix("-- include:").split()}
+    listed = {name for names in SCRIPTS.values() for name in names}
+    assert parts - included <= listed <= parts
+
+
+def _first_line(name: str) -> str:
+    line = (files("agent_bus.scripts") / f"{name}.lua").read_text("utf-8").partition("\n")[0]
+    return line if line.startswith("-- include:") else ""
+
+
 def test_a_bridge_has_these_commands_and_no_others() -> None:
     assert set(together(grants(User.BRIDGE, KEYS)).commands) == ALL_A_BRIDGE_HAS
     # What is not called by its scripts it calls itself.
     own = ALL_A_BRIDGE_HAS - called_by(SCRIPTS[User.BRIDGE])
-    assert own == {"client|setname", "evalsha", "script|load", "mget", "subscribe"}
+    assert own == {"client|setname", "evalsha", "script|load", "wait", "mget", "subscribe"}
 
 
 @pytest.mark.parametrize("key", NO_BRIDGE_S)
@@ -98,7 +116,7 @@ def test_selectors_are_for_servers_that_know_them() -> None:
     assert f"(~{KEYS.sessions} +zadd)" in newer
     # The general part can touch all of its keys by scripts alone.
     general = newer.partition(" (")[0]
-    assert re.findall(r"\+(\S+)", general) == ["client|setname", "evalsha", "script|load", "time"]
+    assert re.findall(r"\+(\S+)", general) == ["client|setname", "evalsha", "script|load", "time", "wait"]
 
 
 def test_another_database_has_to_be_selected() -> None:

@@ -34,7 +34,7 @@ BLUEPRINT = Blueprint(name="a", description="A", created_at=AT, modified_at=AT)
 
 
 def packed(*ids: int) -> bytes:
-    return gzip.compress(b"".join(b'{"id":%d,"event_type":"message"}\n' % each for each in ids))
+    return gzip.compress(b"".join(b'{"id":%d,"event_type":"message"}\n' % each for each in ids), mtime=0)
 
 
 def members(**changed: Any) -> dict[str, bytes]:

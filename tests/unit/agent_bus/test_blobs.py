@@ -106,3 +106,18 @@ async def test_whether_it_can_be_written_is_tried_and_what_is_written_is_no_blob
     (folder / "ao").touch()
     with pytest.raises(BlobStoreFailed):
         await blobs.check_writable()
+
+
+async def test_an_upload_that_goes_on_shows_as_a_part_and_no_longer_when_it_has_ended(blobs: Blobs) -> None:
+    document_id, seen = new_document_id(), []
+
+    async def watched() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 6_000_000
+            seen.extend(await blobs.unfinished())
+
+    await blobs.put(document_id, watched())
+    assert {part.document_id for part in seen} == {document_id}
+    assert await blobs.unfinished() == []
+    await blobs.remove_part(seen[0])
+    assert await listed(blobs) == {document_id}

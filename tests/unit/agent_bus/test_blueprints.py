@@ -253,3 +253,16 @@ async def test_the_list_is_by_name_and_asks_for_all_tags(blueprints: Blueprints)
     assert [one.name for one in await blueprints.list()] == ["a", "b", "c"]
     assert [one.name for one in await blueprints.list(["x", "y"])] == ["a", "c"]
     assert await blueprints.list(["x", "unheard-of"]) == []
+
+
+async def test_fields_of_a_newer_version_survive_a_change_by_this_one(bus: Bus, blueprints: Blueprints) -> None:
+    await blueprints.create(blueprint())
+    stored = json.loads(await blueprints._read("reviewer"))
+    newer = {"colour": "blue", "limits": {"Ünï": [1, 2.5, None, 10**20]}}
+    await bus.redis.hset(bus.keys.blueprints, "reviewer", json.dumps(stored | newer))
+    for patch in (BlueprintPatch(description="x"), BlueprintStatus(status="inactive")):
+        await blueprints.patch("reviewer", patch)
+    kept = json.loads(await blueprints._read("reviewer"))
+    assert {name: kept[name] for name in newer} == newer
+    assert (kept["description"], kept["status"]) == ("x", "inactive")
+    assert kept.keys() == stored.keys() | newer.keys()

@@ -1,5 +1,7 @@
 """The bus: positions, the replay window, and scripts that the server must be taught."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,3 +96,17 @@ async def test_an_epoch_is_renewed_where_redis_has_none_left(bus: Bus) -> None:
 async def test_loading_makes_scripts_known(bus: Bus, name: str) -> None:
     await bus.load(name)
     assert await bus.redis.script_exists(script(name).sha) == [True]
+
+
+async def test_what_is_due_is_told_by_redis_clock(real_bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments_key = real_bus.keys.leases
+    seconds, _ = await real_bus.redis.time()
+    moments = {"past": seconds - 3600, "older": seconds - 7200, "future": seconds + 3600}
+    await real_bus.redis.zadd(moments_key, {name: at * 1000 for name, at in moments.items()})
+    now = time.time()
+    for offset in (0, -100_000, 100_000):
+        with monkeypatch.context() as patch:
+            patch.setattr("time.time", lambda offset=offset: now + offset)
+            assert await real_bus.due(moments_key, limit=10) == ["older", "past"]
+            assert await real_bus.due(moments_key, limit=1) == ["older"]
+            assert await real_bus.due(moments_key, ago_ms=5_000_000, limit=10) == ["older"]

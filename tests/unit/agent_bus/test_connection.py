@@ -1,6 +1,8 @@
 """Redis URLs: which are understood, what they mean, and that no password is ever shown."""
 
 import asyncio
+import copy
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from agent_bus.connection import (
+    RETRIES,
     InvalidRedisUrl,
     PackingConnection,
+    RetryUntil,
     check_url,
     connect,
     connect_threaded,
@@ -295,3 +299,20 @@ async def test_a_round_trip_that_somebody_gave_up_tells_nothing_of_redis(own_red
         await end([asking])
         own_redis_server.resume()
     assert len(told) == 1
+
+
+def test_nothing_is_tried_again_once_a_process_is_to_end() -> None:
+    ending = threading.Event()
+    tries: list[int] = []
+
+    def fail() -> None:
+        tries.append(1)
+        raise RedisConnectionError("away")
+
+    retry = copy.deepcopy(RetryUntil(ending))
+    for expected in (RETRIES + 1, 1):
+        tries.clear()
+        with pytest.raises(RedisConnectionError):
+            retry.call_with_retry(fail, lambda _: None)
+        assert len(tries) == expected
+        ending.set()

@@ -31,3 +31,9 @@ def test_no_other_event_tells_of_one(event_type: str) -> None:
 def test_a_script_is_told_the_type_with_the_outcome(outcome: str, said: str) -> None:
     record = EventRecord("post_tool", "t", 0, "n", b"}", outcome=outcome)
     assert record.arguments() == (said, b"}")
+
+
+def test_a_field_is_added_at_the_end() -> None:
+    record = EventRecord("message", "t", 0, "n", b'"a":1}')
+    assert record.adding("pending", 3).json_tail == b'"a":1,"pending":3}'
+    assert record.json_tail == b'"a":1}'

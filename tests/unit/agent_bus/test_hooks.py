@@ -2,14 +2,20 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
-from agent_bus.bus import Bus
+from agent_bus.bus import Bus, NotReplicated
 from agent_bus.commands import StopCommand
+from agent_bus.connection import connect
 from agent_bus.events import Producer
 from agent_bus.hooks import HookKind, HookReport, Hooks
+from agent_bus.keys import Keys
+from agent_bus.replication import Replication
+from tests.processes import RedisServer
 from tests.unit.agent_bus.conftest import Driver, record
 from tests.unit.live import DEADLINE_SECONDS
 
@@ -489,3 +495,62 @@ async def test_a_start_of_the_program_resumes_but_does_not_repeat_a_bridges_own(
     await driver.expire_lease()
     await program.asks("start")
     assert await driver.status() == ("running", None)
+
+
+@pytest.fixture
+async def full(own_redis_server: RedisServer, keys: Keys) -> AsyncIterator[Program]:
+    """A program whose Redis can be left without memory."""
+    client = connect(own_redis_server.url, name="test")
+    yield Program(Driver(Bus(client, keys)))
+    await client.aclose()
+
+
+async def limit(program: Program, maxmemory: int) -> None:
+    redis = program.driver.bus.redis
+    await redis.config_set("maxmemory-policy", "noeviction")
+    await redis.config_set("maxmemory", maxmemory)
+
+
+async def test_without_memory_a_program_is_stopped_all_the_same_and_that_is_confirmed(full: Program) -> None:
+    await full.asks("prompt")
+    await full.asks("tool", "p1", "t")
+    await limit(full, 1)
+    for _ in range(2):
+        with pytest.raises(ResponseError, match="OOM"):
+            await full.asks("used", "p1", "t")
+    assert await full.stop() == "unattended"
+    assert not await full.asks("used", "p1", "t")
+    assert not await full.asks("tool", "p1", "t2")
+    assert await full.hooks.confirm_halts(0) == 1
+    assert await full.driver.status() == ("stopped", True)
+    with pytest.raises(ResponseError, match="OOM"):
+        await full.driver.post("message")
+    await limit(full, 0)
+    assert await full.history() == [
+        "session_start",
+        "prompt_hook",
+        "tool_hook",
+        "used_hook",
+        "tool_hook",
+        "session_stop",
+    ]
+
+
+async def test_without_memory_a_program_that_nobody_stops_is_refused_and_nothing_is_written(full: Program) -> None:
+    with_it = full.driver.bus.redis
+    await full.asks("prompt")
+    before = await with_it.hgetall(full.driver.bus.keys.session("s"))
+    await limit(full, 1)
+    for kind in ("tool", "end"):
+        with pytest.raises(ResponseError, match="OOM"):
+            await full.asks(kind)  # type: ignore[arg-type]
+    assert await with_it.hgetall(full.driver.bus.keys.session("s")) == before
+
+
+async def test_a_halt_is_told_though_no_replica_has_it(real_bus: Bus) -> None:
+    program = Program(Driver(Bus(real_bus.redis, real_bus.keys, replication=Replication(1, 1))))
+    with pytest.raises(NotReplicated):
+        await program.asks("prompt")
+    with pytest.raises(NotReplicated):
+        await program.stop()
+    assert not await program.asks("tool", "p1", "t")

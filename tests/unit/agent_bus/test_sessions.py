@@ -419,3 +419,21 @@ async def test_an_agent_that_reported_its_end_before_it_acknowledges_had_ceased_
     for name in ("ended_at", "stop_confirmed_at"):
         assert reported[name] is not None
         assert acknowledged[name] == reported[name]
+
+
+async def test_an_obeyed_stop_counts_though_redis_has_lost_it(driver: Driver) -> None:
+    lease = await driver.sessions.enter("s", "owner", record("session_start"))
+    closing = record("session_stop")
+    assert await driver.sessions.acknowledge_stop("s", lease.run, closing) == "stale"
+    assert await driver.sessions.acknowledge_stop("s", "another", closing, "c") == "stale"
+    assert await driver.status() == ("running", None)
+    assert await driver.sessions.acknowledge_stop("s", lease.run, closing, "c") == "stopped"
+    assert await driver.status() == ("stopped", True)
+    assert await driver.sessions.acknowledge_stop("s", lease.run, closing, "c") == "repeated"
+
+
+async def test_the_end_of_a_run_that_is_over_is_not_told_twice(driver: Driver) -> None:
+    lease = await driver.sessions.enter("s", "owner", record("session_start"))
+    await driver.post("session_stop", producer=Producer(lease.run, "owner", 1))
+    assert await driver.sessions.acknowledge_stop("s", lease.run, record("session_stop"), "c") == "stale"
+    assert await driver.status() == ("finished", None)

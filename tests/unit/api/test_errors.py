@@ -20,7 +20,9 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from agent_bus.bus import NotReplicated
 from agent_bus.event_writer import WriterFull
+from agent_bus.replication import Replication
 from api.errors import install_error_handlers
 
 
@@ -104,6 +106,8 @@ async def test_redis_away_is_worth_another_try(app: FastAPI, client: httpx.Async
         NoScriptError("x"),
         ResponseError("x"),
         WriterFull("x"),
+        NotReplicated(Replication(2, 500), 1),
+        NotReplicated(Replication(1, 500), NoPermissionError("no WAIT for this user")),
     ],
 )
 async def test_what_redis_refuses_is_said(app: FastAPI, client: httpx.AsyncClient, error: RedisError) -> None:

@@ -65,3 +65,22 @@ async def test_when_redis_has_lost_its_documents_nothing_is_removed(
 
 async def test_nothing_stored_is_nothing_to_remove(bus: Bus, blobs: Blobs) -> None:
     assert await remove_orphans(blobs, Documents(bus, "").known, AT_ONCE) == 0
+
+
+def broken_off(namespace: str, folder: Path) -> tuple[str, Path]:
+    """What a killed server leaves of an upload."""
+    document_id = new_document_id()
+    part = folder / namespace / document_id[:2] / f"{document_id}#1"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x")
+    return document_id, part
+
+
+async def test_what_killed_servers_left_of_uploads_is_removed(bus: Bus, blobs: Blobs, tmp_path: Path) -> None:
+    (_, left), (uploading, going_on) = (broken_off(bus.keys.namespace, tmp_path) for _ in range(2))
+    await Documents(bus, "").begin_upload(uploading)
+    assert await remove_orphans(blobs, Documents(bus, "").known) == 0
+    assert left.exists()
+    assert await remove_orphans(blobs, Documents(bus, "").known, AT_ONCE) == 1
+    assert not left.exists()
+    assert going_on.exists()

@@ -1,4 +1,5 @@
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from rq import Worker
 from rq.exceptions import StopRequested
 from rq.job import JobStatus
+from rq.worker import WorkerStatus
 
 from agent_bus.connection import connect_threaded
 from agent_bus.jobs import (
@@ -144,3 +146,34 @@ def test_a_job_is_counted_and_the_worker_is_well_while_it_speaks(
     with pytest.raises(RedisConnectionError):
         worker.execute_job(job, worker.queues[0])
     assert Metrics(metrics.text().decode()).value("jobs_total", job=MATERIALISE_TAGS.name, outcome="lost") == 1
+
+
+def test_a_worker_that_waits_for_a_job_looks_whether_it_is_to_end(connection: ThreadRedis, keys: Keys) -> None:
+    stop = threading.Event()
+    worker = DocumentsWorker(connection, keys, stop)
+    worker.heartbeat()
+    stop.set()
+    worker._state = WorkerStatus.BUSY
+    worker.heartbeat()
+    worker._state = WorkerStatus.IDLE
+    with pytest.raises(StopRequested):
+        worker.heartbeat()
+
+
+def test_a_job_that_goes_on_for_too_long_is_given_up_and_redis_is_not_asked_by_the_signal_handler(
+    connection: ThreadRedis, worker: DocumentsWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "JOB_PATIENCE_SECONDS", 0.0)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as horse:
+        worker._horse_pid = horse.pid
+        worker._state = WorkerStatus.BUSY
+        connection.close()
+        monkeypatch.setattr(worker, "connection", None)
+        try:
+            worker.request_stop(signal.SIGTERM, None)
+            assert horse.wait(20) == -signal.SIGKILL
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            horse.kill()

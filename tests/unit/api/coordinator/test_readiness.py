@@ -25,12 +25,22 @@ class Replica:
             raise self.error
 
 
+@pytest.fixture(autouse=True)
+def contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    """See `api.bus_contract`."""
+
+    async def ok(_: object) -> str:
+        return "ok"
+
+    monkeypatch.setattr(readiness, "contract", ok)
+
+
 async def found(replica: Replica) -> dict[str, str]:
     return await checks(cast(Services, cast(Any, replica)))
 
 
 async def test_all_is_well() -> None:
-    assert await found(Replica()) == {"redis": "ok", "subscription": "ok", "draining": "ok"}
+    assert await found(Replica()) == {"redis": "ok", "contract": "ok", "subscription": "ok", "draining": "ok"}
 
 
 async def test_each_thing_that_is_missing_is_named() -> None:
@@ -38,6 +48,7 @@ async def test_each_thing_that_is_missing_is_named() -> None:
     replica.error = RedisConnectionError("refused")
     assert await found(replica) == {
         "redis": "Redis does not answer: refused",
+        "contract": "ok",
         "subscription": "The bus subscription is being renewed",
         "draining": "The process is going down",
     }

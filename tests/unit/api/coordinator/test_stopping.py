@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from agent_bus.bus import Bus
+from agent_bus.bus import Bus, NotReplicated
 from agent_bus.connection import connect
+from agent_bus.replication import Replication
 from agent_bus.sessions import Sessions
 from agent_bus.tasks import end
 from api.coordinator.relay import Relay
@@ -257,3 +258,14 @@ async def test_a_stop_during_an_outage_is_told_as_failed(relay: Relay) -> None:
     with pytest.raises(RedisConnectionError):
         await stopper.stop("s")
     assert told == ["failed"]
+
+
+async def test_a_confirmation_that_too_few_replicas_have_received_is_not_promised(
+    driver: Driver, sessions: Sessions, relay: Relay
+) -> None:
+    lease = await sessions.enter("s", "owner", record("session_start"))
+    alone = Sessions(Bus(driver.bus.redis, driver.bus.keys, replication=Replication(1, 1)))
+    with pytest.raises(NotReplicated):
+        await Stopper(alone, relay, wait_seconds=DEADLINE_SECONDS).stop("s")
+    # The agent was told, and its own word counts.
+    assert await sessions.acknowledge_stop("s", lease.run, record("session_stop")) == "stopped"

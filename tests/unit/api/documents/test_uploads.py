@@ -138,7 +138,7 @@ async def test_a_mark_that_is_lost_fails_the_upload_and_leaves_nothing(
         yield body[30_000:]
 
     answer = await send(client, chunks())
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert await left_behind(app, tmp_path) == []
 
 

@@ -1,0 +1,5 @@
+-- include: bus vital only_stopping statistics session report_hook
+-- report_hook.lua for a Redis without memory: an agent that is to stop must be told so all the same. What such an agent
+-- still reports is kept, too, for its answers decide whether the stop is confirmed; it is little, for the agent stops.
+--
+-- Returns what report_hook.lua returns, or {'refused', ''} where no stop waits: then nothing was written.
