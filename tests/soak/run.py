@@ -38,9 +38,10 @@ AGENT = Limits(memory=100, files=40, tasks=0, growth=8)
 REDIS = Limits(memory=150, files=150, tasks=0, growth=24)
 
 LOOK_SECONDS = 2.0
+LOOKS_AFTER = 4
 SPELL_SECONDS = 5.0
 SLOW_REDIS_SECONDS = 0.2
-FLOOD, FLOODING = 2000, 64
+FLOOD, FLOODING = 1000, 64
 LAZY_BROWSERS = 10
 # An event that is refused is one that the agent keeps, or hears of.
 TAKEN = (200, 429, 503)
@@ -148,6 +149,10 @@ async def soak(seconds: float, folder: Path, told: Callable[[float, Mapping[str,
         finally:
             happening.cancel()
             await asyncio.gather(happening, return_exceptions=True)
+        # What is held for a spell is to be let go after it.
+        for _ in range(LOOKS_AFTER):
+            await load.lasting(1)
+            await sampler.look(client)
         await load.can_be_stopped([agent])
         final = await load.finish()
         history = load.history
