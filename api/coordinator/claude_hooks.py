@@ -230,7 +230,10 @@ def _parsed(body: bytes) -> Any:
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError:
-        readable = json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False)
+        try:
+            readable = json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
         return from_json(readable.encode("utf-8", "replace"), allow_inf_nan=False)
 
 
