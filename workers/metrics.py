@@ -93,7 +93,8 @@ class Pulse:
         try:
             self._ask()
         except (RedisError, OSError) as error:
-            return f"Redis does not answer: {error}"
+            logger.warning("redis does not answer a probe: %s", error)
+            return "Redis does not answer: the log of the worker says why"
         return OK
 
     def _working(self) -> str:

@@ -5,7 +5,7 @@ import asyncio
 from redis.exceptions import RedisError
 
 from api.coordinator.services import Services
-from api.readiness import OK
+from api.readiness import OK, redis_away
 
 # Sooner than what probes usually allow.
 PATIENCE_SECONDS = 1.0
@@ -25,5 +25,5 @@ async def _redis(services: Services) -> str:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await services.bus.redis.ping()
     except (RedisError, OSError) as error:
-        return f"Redis does not answer: {str(error) or 'no answer in time'}"
+        return redis_away(error)
     return OK

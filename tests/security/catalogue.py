@@ -3,7 +3,33 @@
 A group is a module with a `GROUP` of its own; to add one, write it into GROUPS, and its attacks into docs/security.md.
 """
 
-from tests.security import content, exposure, identifiers, jobs, json_bodies, neighbourhood, sizes, tokens
+from tests.security import (
+    content,
+    dashboard_page,
+    exposure,
+    identifiers,
+    jobs,
+    json_bodies,
+    neighbourhood,
+    secrets_kept,
+    sizes,
+    slow_clients,
+    smuggling,
+    tokens,
+)
 
-GROUPS = (neighbourhood.GROUP, tokens.GROUP, exposure.GROUP, jobs.GROUP, content.GROUP, identifiers.GROUP, json_bodies.GROUP, sizes.GROUP)
+GROUPS = (
+    neighbourhood.GROUP,
+    tokens.GROUP,
+    exposure.GROUP,
+    content.GROUP,
+    dashboard_page.GROUP,
+    identifiers.GROUP,
+    json_bodies.GROUP,
+    sizes.GROUP,
+    smuggling.GROUP,
+    slow_clients.GROUP,
+    jobs.GROUP,
+    secrets_kept.GROUP,
+)
 ATTACKS = {name: attack for group in GROUPS for name, attack in group.items()}

@@ -10,11 +10,13 @@ from tests.security.wire import Answer, exchange, request, status_of
 GROUP: Attacks = {}
 
 ACTIVE = {
-    "page.html": "text/html", "page.xhtml": "application/xhtml+xml", "picture.svg": "image/svg+xml", "feed.xml": "text/xml",
+    "page.html": "text/html", "page.xhtml": "application/xhtml+xml", "picture.svg": "image/svg+xml",
+    "feed.xml": "text/xml",
     "style.xsl": "application/xslt+xml", "paper.pdf": "application/pdf", "code.js": "text/javascript",
     "worker.mjs": "application/javascript", "code.wasm": "application/wasm", "mail.mht": "message/rfc822",
     "old.htc": "text/x-component", "unknown": "application/octet-stream", "typeless": "", "sniffed.txt": "text/plain",
-    "app.webmanifest": "application/manifest+json", "charset.html": "text/html; charset=utf-7", "UPPER.HTML": "TEXT/HTML",
+    "app.webmanifest": "application/manifest+json", "charset.html": "text/html; charset=utf-7",
+    "UPPER.HTML": "TEXT/HTML",
 }  # fmt: skip
 SCRIPT = b"<html><svg xmlns='http://www.w3.org/2000/svg'><script>fetch('/sessions')</script></svg></html>"
 
@@ -24,7 +26,12 @@ def active_document(system: System, tries: Tries) -> None:
     port = system.documents.port
     for name, kind in ACTIVE.items():
         path = f"/documents/{system.upload(SCRIPT, name, kind or 'application/octet-stream')}"
-        for what, headers in (("GET", ()), ("HEAD", ()), ("GET", ("Range: bytes=0-20",)), ("GET", ("Accept: text/html",))):
+        for what, headers in (
+            ("GET", ()),
+            ("HEAD", ()),
+            ("GET", ("Range: bytes=0-20",)),
+            ("GET", ("Accept: text/html",)),
+        ):
             (answer,) = exchange_head(port, what, path, *headers)
             tries.harmless(f"{what} of {name}", "attachment, nosniff and sandbox", held=inert(answer))
     answer = exchange(port, request("GET", path))[0]
@@ -66,9 +73,12 @@ def inert(answer: Answer) -> bool:
 
 
 NAMES = [
-    b'a"; filename="b.exe', b"a\\\"b", b"a\xe2\x80\xaegnp.exe", b"\xd0\xb8\xd0\xbc\xd1\x8f.txt", b"a;b", b"a%0d%0aX-Evil: 1",
-    b"a\tb", b"../../etc/passwd", b"..\\..\\boot.ini", b"/etc/passwd", b"a\xff.txt", b"a\x7f", b"a'b", b"=?utf-8?b?eA==?=",
-    "\u2028.txt".encode(), "\U0001f600.txt".encode(), b"a" * 255, b" ", b"...", b"CON", b"-rf", b"$(touch x)", b"a\x0bb",
+    b'a"; filename="b.exe', b"a\\\"b", b"a\xe2\x80\xaegnp.exe", b"\xd0\xb8\xd0\xbc\xd1\x8f.txt", b"a;b",
+    b"a%0d%0aX-Evil: 1",
+    b"a\tb", b"../../etc/passwd", b"..\\..\\boot.ini", b"/etc/passwd", b"a\xff.txt", b"a\x7f", b"a'b",
+    b"=?utf-8?b?eA==?=",
+    "\u2028.txt".encode(), "\U0001f600.txt".encode(), b"a" * 255, b" ", b"...", b"CON", b"-rf", b"$(touch x)",
+    b"a\x0bb",
 ]  # fmt: skip
 
 
@@ -78,7 +88,9 @@ def name_in_headers(system: System, tries: Tries) -> None:
 
     def post(head: bytes) -> Answer:
         body = b"--B\r\n" + head + b"\r\n\r\nx\r\n--B--\r\n"
-        return exchange(port, request("POST", "/documents", "Content-Type: multipart/form-data; boundary=B", body=body))[0]
+        return exchange(
+            port, request("POST", "/documents", "Content-Type: multipart/form-data; boundary=B", body=body)
+        )[0]
 
     for name in NAMES:
         answer = post(b'Content-Disposition: form-data; name="file"; filename="' + name + b'"')
@@ -112,7 +124,9 @@ def downloaded(tries: Tries, port: int, created: Answer, what: str) -> None:
     assert location
     (answer,) = exchange(port, request("GET", location))
     disposition = answer.header("content-disposition") or ""
-    one = re.fullmatch(r"attachment; filename=\"[A-Za-z0-9 ._()+,=@~-]*\"(; filename\*=UTF-8''[\w!#$&+.^`|~%-]+)?", disposition)
+    one = re.fullmatch(
+        r"attachment; filename=\"[A-Za-z0-9 ._()+,=@~-]*\"(; filename\*=UTF-8''[\w!#$&+.^`|~%-]+)?", disposition
+    )
     held = one is not None and inert(answer) and answer.header("x-evil") is None
     tries.harmless(what, "one quoted name", held=held)
 
@@ -121,9 +135,11 @@ def downloaded(tries: Tries, port: int, created: Answer, what: str) -> None:
 def path_as_name(system: System, tries: Tries) -> None:
     (system.folder / "open" / ".agent-orchestrator" / "canary.txt").write_text("canary")
     ways = [
-        "..%2f..%2fcanary.txt", "..%252fcanary.txt", "%2e%2e/canary.txt", "../canary.txt", "..\\canary.txt", "..%5ccanary.txt",
+        "..%2f..%2fcanary.txt", "..%252fcanary.txt", "%2e%2e/canary.txt", "../canary.txt", "..\\canary.txt",
+        "..%5ccanary.txt",
         "....//canary.txt", "%2fetc%2fpasswd", "/etc/passwd", "%00", "a%00.txt", "canary.txt%00", "..;/canary.txt",
-        "%c0%ae%c0%ae/canary.txt", "%uff0e%uff0e/canary.txt", "C:%5cboot.ini", "~root", "*", ".", "..", "%2e", "index.html",
+        "%c0%ae%c0%ae/canary.txt", "%uff0e%uff0e/canary.txt", "C:%5cboot.ini", "~root", "*", ".", "..", "%2e",
+        "index.html",
         "../../pyproject.toml", "../index.html", "..%2findex.html",
     ]  # fmt: skip
     for server, prefixes in (
@@ -137,7 +153,11 @@ def path_as_name(system: System, tries: Tries) -> None:
                     status = status_of(answers)
                     if status == 200:
                         # `/x/..` and `//` are paths like any others; what they may show is what is there for everybody.
-                        shown = b"canary" in answers[0].body or b"root:" in answers[0].body or b"[project]" in answers[0].body
+                        shown = (
+                            b"canary" in answers[0].body
+                            or b"root:" in answers[0].body
+                            or b"[project]" in answers[0].body
+                        )
                         tries.harmless(f"{method} {prefix}{way}", "nothing shown", held=not shown)
                     else:
                         tries.refuse(f"{method} {prefix}{way}", status, 404, 405, 400, 307)
@@ -158,8 +178,10 @@ def range_abuse(system: System, tries: Tries) -> None:
     path = f"/documents/{system.upload(content)}"
     port = system.documents.port
     ranges = [
-        "bytes=" + ",".join(["0-"] * 2000), "bytes=0-0," * 1000, "bytes=0-99999999999999999999", "bytes=-99999999999999999999",
-        "bytes=99999999999999999999-", "bytes=--1", "bytes=-0", "bytes=5-1", "bytes=a-b", "bytes=\u0661-", "bytes=0x1-", "lines=1-2",
+        "bytes=" + ",".join(["0-"] * 2000), "bytes=0-0," * 1000, "bytes=0-99999999999999999999",
+        "bytes=-99999999999999999999",
+        "bytes=99999999999999999999-", "bytes=--1", "bytes=-0", "bytes=5-1", "bytes=a-b", "bytes=\u0661-",
+        "bytes=0x1-", "lines=1-2",
         "bytes=10000-", "bytes=1 - 2", "bytes=", "bytes", "=", "bytes=0-1;x", "bytes=+1-2", "bytes=1-2-3", "bytes=1e3-",
     ]  # fmt: skip
     for header in ranges:

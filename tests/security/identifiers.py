@@ -11,12 +11,16 @@ GROUP: Attacks = {}
 
 STRANGE = [
     "*", "?", "[a-z]*", "s-*", "**", "[", "]", "{s}", "{", "%", "%s", "%d", "%1$s", "*:*", "security-open:*", ":",
-    "::", "'", '"', "' .. redis.call('FLUSHALL') .. '", "]] redis.call('FLUSHALL') --[[", "${7*7}", "{{7*7}}", "$", "-1",
-    "0", "+inf", "(", "#", "!", "&", "nil", "None", "null", "undefined", "__proto__", "constructor", "toString", "__class__",
-    "x; DROP TABLE sessions", "a b", "a+b", "é", "\u202e", "\u0130", "😀", "\ufeff", "\u00a0", "a" * 200, "....", "-", "--",
+    "::", "'", '"', "' .. redis.call('FLUSHALL') .. '", "]] redis.call('FLUSHALL') --[[", "${7*7}", "{{7*7}}", "$",
+    "-1",
+    "0", "+inf", "(", "#", "!", "&", "nil", "None", "null", "undefined", "__proto__", "constructor", "toString",
+    "__class__",
+    "x; DROP TABLE sessions", "a b", "a+b", "é", "\u202e", "\u0130", "😀", "\ufeff", "\u00a0", "a" * 200, "....", "-",
+    "--",
 ]  # fmt: skip
 REFUSED = [
-    ".", "..", "a/b", "a\\b", "", "a\0b", "a\nb", "a\rb", "\x1b[2J", "\x7f", "\x85", "a" * 201, "a" * 10_000, "../x", "/", "\\*",
+    ".", "..", "a/b", "a\\b", "", "a\0b", "a\nb", "a\rb", "\x1b[2J", "\x7f", "\x85", "a" * 201, "a" * 10_000, "../x",
+    "/", "\\*",
 ]  # fmt: skip
 
 
@@ -44,7 +48,9 @@ def id_as_pattern(system: System, tries: Tries) -> None:
     many = {"session_ids": STRANGE[:20]}
     answer = system.client.post(f"{url}/sessions/stop", json=many).json()
     tries.refuse("stop many", answer["stopped"], 0)
-    tries.control("an id stops its own session", works=system.client.post(f"{url}/sessions/{victims[0]}/stop").json()["success"])
+    tries.control(
+        "an id stops its own session", works=system.client.post(f"{url}/sessions/{victims[0]}/stop").json()["success"]
+    )
 
 
 @into(GROUP, "id-refused", "ids that can't be one, in reports and hooks")
@@ -60,7 +66,8 @@ def id_refused(system: System, tries: Tries) -> None:
         answer = system.client.post(f"{url}/events", json=event("s-kind", kind))
         tries.refuse(f"event type {kind[:20]!r}", answer.status_code, 422)
     for time in ("", "now", "1969-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-01-24", "2026-02-30T00:00:00Z", "1e9",
-                 "2026-01-24T25:00:00Z", "2026-01-24T10:00:00+99:00", "x" * 10_000, "\u0662\u0660\u0662\u0666-01-24T10:00:00Z"):  # fmt: skip
+                 "2026-01-24T25:00:00Z", "2026-01-24T10:00:00+99:00", "x" * 10_000,
+                 "\u0662\u0660\u0662\u0666-01-24T10:00:00Z"):  # fmt: skip
         answer = system.client.post(f"{url}/events", json=event("s-time", timestamp=time))
         tries.refuse(f"time {time[:20]!r}", answer.status_code, 422)
     tries.harmless("all of these", "no session made", held=_sessions(system) == before)
@@ -81,9 +88,13 @@ def filter_as_pattern(system: System, tries: Tries) -> None:
         system.report("s-*", event_type="message")
         # What the filter names comes, and first: what it does not name would have come before.
         first = str(browser.recv(timeout=30))
-        tries.harmless("a WebSocket for '*'", "its own session only", held='"session_id":"s-*"' in first and session_id not in first)
+        tries.harmless(
+            "a WebSocket for '*'",
+            "its own session only",
+            held='"session_id":"s-*"' in first and session_id not in first,
+        )
     for query in ("since=x", "since=-1", "since=1e3", "since=99999999999999999999", "session_id=", "since=\u0661",
-                  "session_id=" + "a" * 201, "&".join(["session_id=a%d" % n for n in range(101)])):  # fmt: skip
+                  "session_id=" + "a" * 201, "&".join([f"session_id=a{n}" for n in range(101)])):  # fmt: skip
         tries.refuse(f"/ws?{query[:30]}", socket_outcome(f"{system.coordinator.ws_url}?{query}"), 4400)
     for name in ("*", "a*", "[a-z]", "a" * 65, "é", "a b", "..", "a:b"):
         form = {"file": ("a", b"x")}

@@ -13,14 +13,14 @@ from typing import Any
 import orjson
 from rq.registry import FailedJobRegistry
 
-from agent_bus.jobs import MATERIALISE_TAGS, TAGS, open_queue, queue_key, queue_name
+from agent_bus.jobs import MATERIALISE_TAGS, TAGS, queue_key, queue_name
 from tests.processes import wait_until
 from tests.security.attacks import Attacks, Tries, into
 from tests.security.system import OPEN, System
 
 GROUP: Attacks = {}
 QUEUE = queue_name(OPEN, TAGS)
-OURS = (MATERIALISE_TAGS.path, None, [], {})
+OURS: tuple[Any, ...] = (MATERIALISE_TAGS.path, None, [], {})
 
 
 class Pickled:
@@ -87,13 +87,17 @@ def strangers_job(system: System, tries: Tries) -> None:
     done_with(system, list(jobs))
     for job_id, what in jobs.items():
         known = what == "a pickled meta and result"
-        tries.harmless(what, "read as JSON" if known else "not run, kept as failed", held=known or failed(system, job_id))
+        tries.harmless(
+            what, "read as JSON" if known else "not run, kept as failed", held=known or failed(system, job_id)
+        )
     tries.harmless("all of these", "no canary", held=not canary.exists())
     tries.control("a job of ours", works=_materialised(system))
 
 
 def _materialised(system: System) -> bool:
-    answer = system.client.post(f"{system.documents.url}/documents", files={"file": ("a", b"x")}, data={"tags": "canary"})
+    answer = system.client.post(
+        f"{system.documents.url}/documents", files={"file": ("a", b"x")}, data={"tags": "canary"}
+    )
     version = system.database.get(OPEN.tags_version)
     wait_until(lambda: system.database.hget(OPEN.tags_aggregate, "version") == version, "the tags to be materialised")
     return answer.status_code == 201
@@ -110,7 +114,9 @@ def strangers_callback(system: System, tries: Tries) -> None:
             for status in ("finished", "failed")
             for method in ("GET", "POST")
         ])  # fmt: skip
-        callbacks = [{f"{when}_callback_name": "os.mkdir"} for when in ("success", "failure", "stopped")]
+        callbacks: list[dict[str, Any]] = [
+            {f"{when}_callback_name": "os.mkdir"} for when in ("success", "failure", "stopped")
+        ]
         jobs = [
             put(system, data, **fields, result_ttl="0")
             for data in (orjson.dumps(OURS), strange, b"no JSON")

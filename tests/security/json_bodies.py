@@ -65,7 +65,11 @@ def targets(system: System) -> Iterator[tuple[str, str, dict[str, object]]]:
     url, session_id = system.coordinator.url, system.session()
     system.client.post(f"{url}/agents", json={"name": "json", "description": ""})
     yield "POST", f"{url}/events", event("json")
-    yield "POST", f"{url}/hooks/claude-code", {"session_id": "json", "hook_event_name": "UserPromptSubmit", "prompt": "x"}
+    yield (
+        "POST",
+        f"{url}/hooks/claude-code",
+        {"session_id": "json", "hook_event_name": "UserPromptSubmit", "prompt": "x"},
+    )
     yield "POST", f"{url}/sessions/stop", {"agent_name": "nobody"}
     yield "PATCH", f"{url}/sessions/{session_id}/metadata", {"session_name": "n"}
     yield "PATCH", f"{url}/agents/json", {"description": "d"}
@@ -90,7 +94,9 @@ def odd_json(system: System, tries: Tries) -> None:
             tries.refuse(f"{route}: {what} as the body", send(value), 422, 400)
             for field in body:
                 whole = json.dumps(body | {field: None}).encode()
-                marked = whole.replace(json.dumps(field).encode() + b": null", json.dumps(field).encode() + b": " + value, 1)
+                marked = whole.replace(
+                    json.dumps(field).encode() + b": null", json.dumps(field).encode() + b": " + value, 1
+                )
                 noted(tries, f"{route}: {what} as {field}", send(marked))
             added = json.dumps(body).encode()[:-1] + b', "added": ' + value + b"}"
             noted(tries, f"{route}: {what} beside the others", send(added))
@@ -115,14 +121,22 @@ def kept_json(system: System, tries: Tries) -> None:
             answer = system.client.post(f"{url}/events", content=head + b", " + name + value + b"}")
             if answer.status_code != 200:
                 tries.refuse(f"{what} as {name.decode()}", answer.status_code, 422)
-        for path in (f"/events/{session_id}", f"/events/{session_id}/outline", f"/events/{session_id}/outline?q=x", f"/sessions/{session_id}", "/sessions"):
+        for path in (
+            f"/events/{session_id}",
+            f"/events/{session_id}/outline",
+            f"/events/{session_id}/outline?q=x",
+            f"/sessions/{session_id}",
+            "/sessions",
+        ):
             answer = system.client.get(url + path)
             strict = answer.status_code == 200 and orjson.loads(answer.content)
             tries.harmless(f"{what} read at {path}", "strict JSON", held=bool(strict))
     twice = json.dumps(event("first")).encode()[:-1] + b', "session_id": "second"}'
     answer = system.client.post(f"{url}/events", content=twice)
     kept = [system.client.get(f"{url}/sessions/{name}").status_code for name in ("first", "second")]
-    tries.harmless("a name given twice", "the last one in all places", held=(answer.status_code, kept) == (200, [404, 200]))
+    tries.harmless(
+        "a name given twice", "the last one in all places", held=(answer.status_code, kept) == (200, [404, 200])
+    )
     session_id = system.session()
     text = {"a": [1, 2.5, None, "😀\u2028</script>"]}
     system.report(session_id, event_type="post_tool", tool_output=text)

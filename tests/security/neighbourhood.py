@@ -29,7 +29,11 @@ def foreign_page_changes(system: System, tries: Tries) -> None:
         ("POST", "/hooks/claude-code"), ("DELETE", f"/sessions/{session_id}"), ("POST", "/ws-ticket"),
         ("PATCH", f"/sessions/{session_id}/metadata"), ("POST", "/agents"),
     ]  # fmt: skip
-    documents = [("POST", "/documents"), ("DELETE", f"/documents/{document_id}"), ("PATCH", f"/documents/{document_id}")]
+    documents = [
+        ("POST", "/documents"),
+        ("DELETE", f"/documents/{document_id}"),
+        ("PATCH", f"/documents/{document_id}"),
+    ]
     for server, routes in ((system.coordinator, coordinator), (system.documents, documents)):
         for origin in foreign(server.port):
             for method, path in routes:

@@ -85,8 +85,14 @@ def large_upload(system: System, tries: Tries) -> None:
         status = status_of(exchange(port, request("POST", "/documents", own, body=body)))
         tries.refuse(what, status, 400, 413, 422)
     found = system.client.get(f"{system.documents.url}/documents", params={"filename": "large"}).json()
-    left = [path for path in (system.folder / "open").rglob("*") if path.is_file() and path.stat().st_size > MAX_UPLOAD_BYTES]
-    tries.harmless("all of these", "nothing kept", held=not found and not [path for path in left if path.suffix != ".log"])
+    left = [
+        path
+        for path in (system.folder / "open").rglob("*")
+        if path.is_file() and path.stat().st_size > MAX_UPLOAD_BYTES
+    ]
+    tries.harmless(
+        "all of these", "nothing kept", held=not found and not [path for path in left if path.suffix != ".log"]
+    )
     ok = request("POST", "/documents", kind, body=form(b"x" * MAX_UPLOAD_BYTES))
     tries.control("a file of just the limit", works=status_of(exchange(port, ok)) == 201)
 

@@ -1,6 +1,5 @@
 """What is attacked: Redis, servers that ask for tokens and servers that do not, and a worker, as real processes."""
 
-import asyncio
 import contextlib
 import secrets
 import socket
@@ -146,7 +145,7 @@ def socket_outcome(url: str, **options: Any) -> int | str:
             first = connection.recv(timeout=DEADLINE_SECONDS)
         except ConnectionClosed:
             assert connection.protocol.close_code is not None
-            return connection.protocol.close_code
+            return int(connection.protocol.close_code)
     return "init" if '"type":"init"' in str(first)[:200] else str(first)[:40]
 
 

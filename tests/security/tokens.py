@@ -39,12 +39,16 @@ def no_token(system: System, tries: Tries) -> None:
         answer = system.client.request(method, server.url + filled(path))
         tries.refuse(f"{method} {path}", answer.status_code, 401)
     targets = [
-        "/sessions/", "//sessions", "/./sessions", "/health/../sessions", "/%73essions", "/SESSIONS", "/sessions;x=/health",
-        "/sessions?x=/health", "/assets/../sessions", "/assets/..%2fsessions", "/health%2f..%2fsessions", "/sessions%00",
-        "/sessions%20", "http://localhost/sessions", "/ws", "/metrics", "/redoc", "/docs/oauth2-redirect", "/documents%2ftags",
+        "/sessions/", "//sessions", "/./sessions", "/health/../sessions", "/%73essions", "/SESSIONS",
+        "/sessions;x=/health",
+        "/sessions?x=/health", "/assets/../sessions", "/assets/..%2fsessions", "/health%2f..%2fsessions",
+        "/sessions%00",
+        "/sessions%20", "http://localhost/sessions", "/ws", "/metrics", "/redoc", "/docs/oauth2-redirect",
+        "/documents%2ftags",
     ]  # fmt: skip
     tricks = [
-        "X-Original-URL: /health", "X-Rewrite-URL: /health", "X-Forwarded-For: 127.0.0.1", "X-HTTP-Method-Override: OPTIONS",
+        "X-Original-URL: /health", "X-Rewrite-URL: /health", "X-Forwarded-For: 127.0.0.1",
+        "X-HTTP-Method-Override: OPTIONS",
         "X-Forwarded-User: operator", "Sec-Fetch-Site: same-origin", "Connection: close, Authorization",
     ]  # fmt: skip
     port = system.guarded.port
@@ -68,7 +72,8 @@ def wrong_token(system: System, tries: Tries) -> None:
     kept = json.loads(system.tokens_file.read_text())["tokens"]
     nearly = [
         token[:-1], token + "x", token.upper(), token[1:], token.removeprefix("aot_"), "aot_", "operator", "x" * 5000,
-        *(entry["sha256"] for entry in kept), *(entry["name"] for entry in kept), "null", "undefined", "*", "%s" % ("0" * 64),
+        *(entry["sha256"] for entry in kept), *(entry["name"] for entry in kept), "null", "undefined", "*",
+        "%s" % ("0" * 64),
         base64.b64encode(token.encode()).decode(), token + "\xe9", token[:20] + "\t" + token[20:],
     ]  # fmt: skip
     for server in (system.guarded, system.guarded_documents):
@@ -135,7 +140,11 @@ def two_authorizations(system: System, tries: Tries) -> None:
     for headers in unclear:
         status = status_of(exchange(port, request("GET", "/sessions", *headers)))
         tries.refuse(repr(headers).replace(operator, "…").replace(viewer, "…"), status, 401, 400, CUT_OFF)
-    clear = [f"Authorization: Bearer {operator}", f"authorization: bearer {operator}", f"AUTHORIZATION: BEARER  {operator} "]
+    clear = [
+        f"Authorization: Bearer {operator}",
+        f"authorization: bearer {operator}",
+        f"AUTHORIZATION: BEARER  {operator} ",
+    ]
     for header in clear:
         status = status_of(exchange(port, request("GET", "/sessions", header)))
         tries.control(header.replace(operator, "…"), works=status == 200)
@@ -177,7 +186,8 @@ def revoked_token(system: System, tries: Tries) -> None:
         # The same name, and another token.
         system.create_token(name, Role.OPERATOR)
     wait_until(
-        lambda: system.client.get(f"{system.guarded.url}/whoami", headers=system.headers(Role.VIEWER)).is_success, "tokens"
+        lambda: system.client.get(f"{system.guarded.url}/whoami", headers=system.headers(Role.VIEWER)).is_success,
+        "tokens"
     )  # fmt: skip
     tries.refuse("the token after its name was given anew", 401 if answered(401) else "let in", 401)
     tries.refuse("its ticket", socket_outcome(f"{system.guarded.ws_url}?ticket={ticket}"), UNAUTHORIZED)

@@ -26,7 +26,9 @@ class Answer:
         return values[0] if values else None
 
 
-def request(method: str, target: str | bytes, *headers: str | bytes, body: bytes = b"", host: str = "localhost") -> bytes:
+def request(
+    method: str, target: str | bytes, *headers: str | bytes, body: bytes = b"", host: str = "localhost"
+) -> bytes:
     """A request's bytes, its last on the connection unless a header says otherwise.
 
     A body has its length in front unless the headers have their own idea of it.

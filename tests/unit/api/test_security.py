@@ -150,7 +150,16 @@ async def test_no_header_breaks_the_guard(host: bytes, origin: bytes | None, kin
 
 @pytest.mark.parametrize(
     ("authority", "name"),
-    [("A.example:80", "a.example"), ("[::1]:80", "::1"), ("a.", "a"), ("", ""), ("[", ""), (":80", ""), ("a:b:c", ""), ("a:99999", "")],
+    [
+        ("A.example:80", "a.example"),
+        ("[::1]:80", "::1"),
+        ("a.", "a"),
+        ("", ""),
+        ("[", ""),
+        (":80", ""),
+        ("a:b:c", ""),
+        ("a:99999", ""),
+    ],
 )
 def test_host_names_are_read_without_port_and_case(authority: str, name: str) -> None:
     assert hostname(authority) == name
