@@ -4,6 +4,7 @@ A group is a module with a `GROUP` of its own; to add one, write it into GROUPS,
 """
 
 from tests.security import (
+    channels,
     content,
     dashboard_page,
     exposure,
@@ -30,6 +31,7 @@ GROUPS = (
     smuggling.GROUP,
     slow_clients.GROUP,
     jobs.GROUP,
+    channels.GROUP,
     secrets_kept.GROUP,
 )
 ATTACKS = {name: attack for group in GROUPS for name, attack in group.items()}
