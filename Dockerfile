@@ -8,13 +8,15 @@ RUN npm run build
 FROM python:3.12-slim AS build
 WORKDIR /source
 RUN python -m venv /opt/agent-orchestrator
+COPY requirements-image.lock ./
+RUN /opt/agent-orchestrator/bin/pip install --no-cache-dir --require-hashes -r requirements-image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY agent_bus/ agent_bus/
 COPY api/ api/
 COPY --from=dashboard /source/api/static/ api/static/
 COPY workers/ workers/
 COPY agent_bridge/ agent_bridge/
-RUN /opt/agent-orchestrator/bin/pip install --no-cache-dir '.[telemetry]' \
+RUN /opt/agent-orchestrator/bin/pip install --no-cache-dir --no-deps . \
     && /opt/agent-orchestrator/bin/pip uninstall --yes pip
 
 FROM python:3.12-slim

@@ -12,6 +12,11 @@ PYTHONS ?= python3.12 python3.11 python3 python3.13 python3.14 python
 # These are stated when they are there, and then installed exactly.
 LOCK := $(wildcard requirements.lock)
 DEV_LOCK := $(wildcard requirements-dev.lock)
+FUZZ_LOCK := requirements-fuzz.lock
+
+# What looks for known weaknesses, in an environment of its own.
+AUDIT := .venv-audit
+AUDIT_LOCK := requirements-audit.lock
 
 # What we are compared with, in an environment of its own; Socket.IO needs Node.js and npm, and is left out without.
 PEERS := .venv-peers
@@ -28,12 +33,14 @@ SCHEMAS := coordinator documents messages
 
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
-LOCKING := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+INSTALLED_FUZZ := $(VENV)/.installed-fuzz
+LOCKING_ALL := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-header --quiet --upgrade
+LOCKING := $(LOCKING_ALL) pyproject.toml
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up install dev dashboard types test test-dashboard lint format wheel screenshots peers bench bench-quick bench-agents bench-dashboard faults soak lock clean
+.PHONY: help up install dev dashboard types test test-dashboard lint format wheel screenshots peers bench bench-quick bench-agents bench-dashboard faults soak security fuzz audit lock clean
 
 help:
 	@echo 'make up       run the system here until Ctrl-C; ARGS="--port 9000 --workers 2" go to agent-orchestrator up'
@@ -51,6 +58,9 @@ help:
 	@echo 'make bench-dashboard  measure how evenly the web page scrolls through 10,000 sessions and 100,000 events'
 	@echo 'make faults   inject faults under load and hold what is promised against what happened; ARGS="--only NAME", ARGS=--short'
 	@echo 'make soak     let all of it work for a minute and watch what it uses; ARGS="--seconds 3600 --out docs/soak.svg"'
+	@echo 'make security attack the real system, and print what was tried and how it was refused; ARGS="--only NAME"'
+	@echo 'make fuzz     give every parser and route so many seconds of odd input: AGENT_ORCHESTRATOR_FUZZ_SECONDS=10'
+	@echo 'make audit    ask whether weaknesses are known of the pinned packages; status 2 if nobody answers'
 	@echo 'make lock     write down anew which versions are installed'
 	@echo 'make clean    remove what was installed and built; data is left alone'
 
@@ -116,6 +126,18 @@ faults: $(INSTALLED_DEV)
 soak: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.soak $(ARGS)
 
+security: $(INSTALLED_DEV) $(PAGE)
+	$(BIN)/python -m tests.security $(ARGS)
+
+# The parsers, guided by what is reached in them, where there is a build of the fuzzer; then the routes, as each role.
+fuzz: export AGENT_ORCHESTRATOR_FUZZ_SECONDS ?= 10
+fuzz: $(INSTALLED_FUZZ)
+	$(BIN)/python -m tests.fuzz $(ARGS) || [ $$? = 2 ]
+	$(BIN)/python -m pytest -n $(JOBS) tests/fuzz tests/integration/test_openapi.py
+
+audit: $(AUDIT)/.installed $(INSTALLED_DEV)
+	$(BIN)/python -m tests.audit $(AUDIT)/bin/pip-audit $(CURDIR)/$(WITH_NODE) npm
+
 bench-dashboard: $(INSTALLED_DEV) $(PAGE)
 	$(BIN)/python -m bench.scrolling $(ARGS)
 
@@ -124,9 +146,12 @@ lock: $(INSTALLED_DEV)
 	$(PIP) uv
 	$(LOCKING) -o requirements.lock
 	$(LOCKING) --extra dev -o requirements-dev.lock
+	$(LOCKING) --extra fuzz --constraint requirements-dev.lock -o $(FUZZ_LOCK)
+	$(LOCKING) --extra telemetry --constraint requirements-dev.lock -o requirements-image.lock
+	$(LOCKING_ALL) requirements-audit.in -o $(AUDIT_LOCK)
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(SOCKETIO)/node_modules dashboard/node_modules api/static build dist
+	rm -rf $(VENV) $(PEERS) $(AUDIT) $(SOCKETIO)/node_modules dashboard/node_modules api/static build dist
 
 # The stamp files are written last: what was interrupted is done again.
 $(INSTALLED): pyproject.toml $(LOCK) | $(BIN)/python
@@ -148,6 +173,17 @@ else
 	@$(PIP) -e '.[dev]'
 endif
 	@touch $(INSTALLED) $@
+
+$(INSTALLED_FUZZ): $(FUZZ_LOCK) | $(INSTALLED_DEV)
+	@echo 'Installing the fuzzer into $(VENV) …'
+	@$(PIP) --require-hashes -r $(FUZZ_LOCK)
+	@touch $@
+
+$(AUDIT)/.installed: $(AUDIT_LOCK) | $(BIN)/python
+	@echo 'Installing what looks for known weaknesses into $(AUDIT) …'
+	@$(BIN)/python -m venv --clear $(AUDIT)
+	@$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r $<
+	@touch $@
 
 $(NODE_MODULES): dashboard/package-lock.json dashboard/package.json | $(BIN)/python
 	@echo 'Installing what the dashboard is built from into dashboard/node_modules …'

@@ -24,6 +24,8 @@ _COMMENTED = b"\x1f\x8b\x08\x10\x00\x00\x00\x00\x00\xff"
 # Deflate's empty final block, then the checksum and the size of nothing.
 _NOTHING = b"\x03\x00" + struct.pack("<II", 0, 0)
 _ID = b'{"id":'
+# Of ids, in digits: they stay below 2^53.
+LONGEST_ID = 16
 
 
 class Damaged(Exception):
@@ -45,7 +47,11 @@ def event_id(event: bytes) -> int:
     """The id that an event begins with. Raises Damaged."""
     if not event.startswith(_ID):
         raise Damaged(f"an event begins with {event[:20]!r} and not with its id")
-    return int(event[len(_ID) : event.index(b",")])
+    number, comma, _ = event[len(_ID) :].partition(b",")
+    # Longer ones are no ids of ours, and cost Python more than they are worth.
+    if not comma or not number.isdigit() or len(number) > LONGEST_ID:
+        raise Damaged(f"an event begins with {event[:40]!r}, which is no id")
+    return int(number)
 
 
 class Packer:
@@ -84,9 +90,17 @@ def read_index(data: bytes) -> list[Block]:
     if len(body) != len(data) - len(_COMMENTED) - 1 - len(_NOTHING):
         raise Damaged("there is no index where one should be")
     try:
-        return [Block(*entry) for entry in orjson.loads(body)]
+        blocks = [Block(*entry) for entry in orjson.loads(body)]
     except (orjson.JSONDecodeError, TypeError) as error:
         raise Damaged(f"the index can't be read: {error}") from error
+    if not all(_is_whole(block) for block in blocks):
+        raise Damaged("the index holds what are no blocks")
+    return blocks
+
+
+def _is_whole(block: Block) -> bool:
+    numbers = (block.first, block.last, block.events, block.offset, block.length)
+    return all(type(number) is int and number >= 0 for number in numbers) and block.first <= block.last
 
 
 def unpack(data: bytes) -> list[tuple[int, bytes]]:

@@ -166,7 +166,7 @@ class Bus:
 
 
 def parse_live(payload: bytes) -> tuple[str, BusMessage]:
-    """Reads what `emit` in `scripts/bus.lua` publishes: the epoch and the message."""
+    """Reads what `emit` in `scripts/bus.lua` publishes: the epoch and the message. Raises ValueError for else."""
     epoch, seq, size, rest = payload.split(b" ", 3)
     end = int(size)
     return epoch.decode(), BusMessage(int(seq), rest[:end].decode(), rest[end:])

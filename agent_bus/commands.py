@@ -18,6 +18,8 @@ AcknowledgementOutcome = Literal["stopped", "repeated", "stale", "unknown"]
 LeaseOutcome = Literal["held", "superseded", "gone"]
 """`held`: the run is this bridge's. `superseded`: another run has begun. `gone`: the session was deleted."""
 
+_NEEDED = frozenset({"command_id", "session_id", "run", "requested_at"})
+
 
 @dataclass(frozen=True, slots=True)
 class StopCommand:
@@ -36,8 +38,17 @@ class StopCommand:
 
     @classmethod
     def heard(cls, text: str | bytes) -> "StopCommand | None":
-        """Reads what comes on a control channel; None for what only says to look at the session again."""
-        return cls.from_json(text) if json.loads(text).get("command") == "stop" else None
+        """Reads what comes on a control channel; None for what only says to look at the session again.
+
+        What is not understood says no more than that: it must not end the hearing of what follows.
+        """
+        try:
+            fields = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(fields, dict) or fields.get("command") != "stop" or not fields.keys() >= _NEEDED:
+            return None
+        return cls.from_json(text)
 
 
 @dataclass(frozen=True, slots=True)

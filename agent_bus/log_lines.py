@@ -30,7 +30,7 @@ _SECRETS = tuple(
     (re.compile(pattern, re.IGNORECASE), shown)
     for pattern, shown in (
         (r"\b([a-z][a-z0-9+.-]*://[^\s/:@'\"]*:)[^\s'\"]*@", r"\1***@"),
-        (r"\b(bearer\s+)[^\s'\",;]+", r"\1***"),
+        (r"\b((?:bearer\s+)+)[^\s'\",;]+", r"\1***"),
         (r"\b((?:ticket|\w*password|access_token)=)[^\s&'\",;]+", r"\1***"),
         (r"\baot_[\w-]{8,}", "aot_***"),
     )

@@ -133,7 +133,13 @@ class Subscriber:
                 await asyncio.sleep(0)
 
     async def _take(self, payload: bytes) -> None:
-        epoch, message = parse_live(payload)
+        try:
+            epoch, message = parse_live(payload)
+        except ValueError:
+            # It says that something happened, and the stream says what.
+            logger.warning("bus: what came on the live channel is no message: %.100r", payload)
+            await self._catch_up()
+            return
         verdict = judge(self.position, epoch, message.seq)
         if verdict is Verdict.NEXT:
             self._hand_on(message)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from agent_bus.settings import Settings
 from api.authentication import Authentication, TakeTicket
+from api.description import description_route
 from api.errors import DETAIL, install_error_handlers, problem
 from api.security import NeighbourhoodGuard, own_origins
 from api.shortcuts import Find, Shortcuts
@@ -56,7 +57,11 @@ def create_application(title: str, description: str, lifespan: Lifespan) -> Fast
     """An application without routes. Resources are opened by `lifespan`, which puts them on `app.state`."""
     # Requests are traced and counted by `api.instrumentation`, which also sees those that pass the framework by.
     untold: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-    app = FastAPI(title=title, description=description, version=VERSION, lifespan=lifespan, telemetry=untold)
+    app = FastAPI(
+        title=title, description=description, version=VERSION, lifespan=lifespan, telemetry=untold,
+        docs_url=None, redoc_url=None,
+    )  # fmt: skip
+    app.router.routes.append(description_route(app))
     install_error_handlers(app)
     return app
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import problem
@@ -21,6 +20,8 @@ FORBIDDEN_ORIGIN = 4403
 # A control frame has 125 bytes (RFC 6455 section 5.5), two of which are the code.
 CLOSE_REASON_BYTES = 123
 
+_ASKED = (b"host", b"origin")
+
 
 # Most requests come under one name. Whoever makes up others can't have more than so many remembered.
 KNOWN_NAMES = 128
@@ -30,7 +31,10 @@ KNOWN_NAMES = 128
 def hostname(authority: str) -> str:
     """The name in a `Host` header, lower case, without port or brackets; '' if it can't be read."""
     try:
-        return (urlsplit(f"//{authority}").hostname or "").rstrip(".")
+        parts = urlsplit(f"//{authority}")
+        # Read here, since a port that is none makes it no authority.
+        _ = parts.port
+        return (parts.hostname or "").rstrip(".")
     except ValueError:
         return ""
 
@@ -73,8 +77,14 @@ class NeighbourhoodGuard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
+        hosts, origins = ([value for name, value in scope["headers"] if name == wanted] for wanted in _ASKED)
+        # Which of several counts, a proxy in front may see otherwise.
+        if len(hosts) > 1 or len(origins) > 1:
+            detail = "Host and Origin may come once each (RFC 9112 section 3.2, RFC 6454 section 7.3)"
+            await self._refuse(scope, receive, send, 400, detail)
+            return
+        host = hosts[0].decode("latin-1") if hosts else ""
+        origin = origins[0].decode("latin-1") if origins else None
         if not self._host_allowed(hostname(host)):
             detail = f"Host {host!r} is not allowed; list it in AGENT_ORCHESTRATOR_ALLOWED_HOSTS"
             await self._refuse(scope, receive, send, 400, detail)

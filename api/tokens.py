@@ -71,7 +71,11 @@ def parse(text: str) -> list[Token]:
         tokens = _File.model_validate_json(text).tokens
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        # A name that is not ours may be anything, a token by mistake included.
+        ours = {"tokens", *Token.model_fields}
+        place = (
+            ".".join(str(p) if p in ours or isinstance(p, int) else "another field" for p in first["loc"]) or "the file"
+        )
         raise InvalidTokens(f"{place}: {first['msg']}") from error
     for what, values in (("name", [token.name for token in tokens]), ("hash", [token.sha256 for token in tokens])):
         if values and (most := Counter(values).most_common(1)[0])[1] > 1:

@@ -96,7 +96,8 @@ class Pulse:
         except NewerContract as error:
             return str(error)
         except (RedisError, OSError) as error:
-            return f"Redis does not answer: {error}"
+            logger.warning("redis does not answer a probe: %s", error)
+            return "Redis does not answer: the log of the worker says why"
         return OK
 
     def _working(self) -> str:

@@ -6,7 +6,7 @@ from redis.exceptions import RedisError
 
 from api.bus_contract import PATIENCE_SECONDS, contract
 from api.coordinator.services import Services
-from api.readiness import OK
+from api.readiness import OK, redis_away
 
 
 async def checks(services: Services) -> dict[str, str]:
@@ -25,5 +25,5 @@ async def _redis(services: Services) -> str:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await services.bus.redis.ping()
     except (RedisError, OSError) as error:
-        return f"Redis does not answer: {str(error) or 'no answer in time'}"
+        return redis_away(error)
     return OK

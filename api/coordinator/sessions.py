@@ -1,6 +1,7 @@
 """The `/sessions` routes."""
 
 import asyncio
+import logging
 from typing import Annotated, Any, Literal, Self
 
 import orjson
@@ -17,6 +18,7 @@ from api.coordinator.services import Services, WithServices
 from api.coordinator.stopping import StopAnswer, as_json
 from api.errors import DETAIL, problem
 
+logger = logging.getLogger(__name__)
 router = APIRouter(tags=["sessions"])
 
 # More requests at once than there are connections would only wait for each other.
@@ -179,7 +181,8 @@ async def stop_sessions(which: StopFilter, services: WithServices) -> StopResult
             answer = await services.stopper.stop(session_id, turns)
         except (RedisError, OSError) as error:
             # The others have their answers; this one may be asked for again.
-            answer = StopAnswer(False, "unknown", f"Redis did not answer: {error}")
+            logger.warning("redis did not answer to the stop of session %r: %s", session_id, error)
+            answer = StopAnswer(False, "unknown", "Redis did not answer; ask again shortly")
         known = answer or StopAnswer(False, "unknown", f"No session {session_id!r}")
         return StopResult.model_validate(as_json(session_id, known))
 

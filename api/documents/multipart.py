@@ -103,6 +103,9 @@ class MultipartForm:
         self._parts = 0
         self._headers = _Headers()
         self._name, self._value = b"", b""
+        self._opening = b"--" + boundary
+        # What has come in front of the first part; None once that has begun.
+        self._front: bytes | None = b""
         try:
             self._parser = MultipartParser(
                 boundary,
@@ -161,10 +164,25 @@ class MultipartForm:
             if self._left < 0:
                 raise HTTPException(413, f"The form is larger than the limit of {self._max_bytes} bytes")
             try:
-                self._parser.write(chunk)
+                self._parser.write(self._from_first_boundary(chunk))
             except FormParserError as error:
                 raise malformed(str(error)) from error
         return self._events.popleft()
+
+    def _from_first_boundary(self, chunk: bytes) -> bytes:
+        """The chunk without line ends in front of the first boundary; nothing while more has to come to tell.
+
+        The parser skips some other texts there, and refuses them when they come in other pieces.
+        """
+        if self._front is None:
+            return chunk
+        self._front = (self._front + chunk).lstrip(b"\r\n")
+        if self._front.startswith(self._opening):
+            begun, self._front = self._front, None
+            return begun
+        if not self._opening.startswith(self._front):
+            raise malformed("it does not begin with its boundary")
+        return b""
 
     def part_ended(self) -> None:
         """Called by the part that has given its last byte."""

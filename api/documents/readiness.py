@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from agent_bus.blobs import Blobs, BlobStoreFailed
-from api.readiness import OK
+from api.readiness import OK, redis_away
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Readiness:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._redis.ping()
         except (RedisError, OSError) as error:
-            return f"Redis does not answer: {str(error) or 'no answer in time'}"
+            return redis_away(error)
         return OK
 
     async def _ask_store(self) -> str:

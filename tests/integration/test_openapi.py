@@ -1,6 +1,11 @@
-"""Both servers keep what their OpenAPI documents say, whatever is thrown at them."""
+"""Both servers keep what their OpenAPI documents say, whatever is thrown at them, and whoever does.
+
+`make fuzz` gives each route and each role so many seconds; without, each gets a few examples.
+"""
 
 import asyncio
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +21,14 @@ from starlette.types import ASGIApp
 from agent_bus.settings import Settings
 from api.coordinator.app import create_app as create_coordinator
 from api.documents.app import create_app as create_documents
+from api.roles import Role, who_may
 from api.serving import Served
+from api.token_commands import create
+from tests.fuzz.__main__ import SECONDS_VARIABLE
 from tests.processes import RedisServer, Server, worker
 
-EXAMPLES = 25
+SECONDS = float(os.environ.get(SECONDS_VARIABLE) or 0)
+EXAMPLES, EXAMPLES_OF_A_ROLE = 25, 4
 ENVIRONMENT = {"AGENT_ORCHESTRATOR_NAMESPACE": "openapi"}
 
 
@@ -58,21 +67,59 @@ def documents(redis_server: RedisServer, folder: Path) -> Iterator[str]:
         yield server.url
 
 
-def check(operation: APIOperation, url: str) -> None:
+def check(operation: APIOperation, url: str, examples: int, role: Role | None = None, token: str = "") -> None:
+    """Holds the server to its description, for so many examples, or for as long as the setting says."""
+    until = time.monotonic() + SECONDS
+    allowed = who_may(operation.method.upper(), operation.path)
+    # Who may not is told so, whatever is asked for; and who says nothing of a role is let in everywhere.
+    refused = role is not None and allowed is not None and role not in allowed
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    # Some rules can't be said in JSON Schema (a time in range, a cursor that we gave, at least one field).
+    excluded = [CHECKS.get_one("positive_data_acceptance")]
+
     @given(case=operation.as_strategy())
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     def holds(case: schemathesis.Case) -> None:
-        # Some rules can't be said in JSON Schema (a time in range, a cursor that we gave, at least one field).
-        case.call_and_validate(base_url=url, excluded_checks=[CHECKS.get_one("positive_data_acceptance")])
+        answer = case.call(base_url=url, headers=headers)
+        if refused:
+            assert answer.status_code in (400, 403, 405), answer.status_code
+        else:
+            assert role is None or answer.status_code not in (401, 403), answer.status_code
+            case.validate_response(answer, excluded_checks=excluded)
 
     holds()
+    while time.monotonic() < until:
+        holds()
 
 
 @pytest.mark.parametrize("operation", operations(create_coordinator(Settings())), ids=lambda o: o.label)
 def test_coordinator(operation: APIOperation, coordinator: str) -> None:
-    check(operation, coordinator)
+    check(operation, coordinator, EXAMPLES)
 
 
 @pytest.mark.parametrize("operation", operations(create_documents(Settings())), ids=lambda o: o.label)
 def test_documents(operation: APIOperation, documents: str) -> None:
-    check(operation, documents)
+    check(operation, documents, EXAMPLES)
+
+
+@pytest.fixture(scope="module")
+def guarded(redis_server: RedisServer, folder: Path) -> Iterator[tuple[dict[str, str], dict[Role, str]]]:
+    """Servers that ask for tokens, by their parts, and a token of each role."""
+    file = folder / "tokens.json"
+    tokens = {role: create(file, role.value, role.value) for role in Role}
+    environment = {"AGENT_ORCHESTRATOR_NAMESPACE": "openapi-guarded", "AGENT_ORCHESTRATOR_TOKENS_FILE": str(file)}
+    with (
+        Server("coordinator", redis_server.url, folder, environment) as coordinator,
+        Server("documents", redis_server.url, folder, environment) as documents,
+    ):
+        yield {"coordinator": coordinator.url, "documents": documents.url}, tokens
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("part", ["coordinator", "documents"])
+def test_as(role: Role, part: str, guarded: tuple[dict[str, str], dict[Role, str]]) -> None:
+    urls, tokens = guarded
+    for operation in operations(
+        create_coordinator(Settings()) if part == "coordinator" else create_documents(Settings())
+    ):
+        check(operation, urls[part], EXAMPLES_OF_A_ROLE, role, tokens[role])

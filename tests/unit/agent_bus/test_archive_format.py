@@ -71,6 +71,27 @@ def test_an_event_without_its_id_in_front_is_refused() -> None:
         event_id(b'{"event_type":"message","id":1}')
 
 
+@pytest.mark.parametrize(
+    "text", [b'{"id":7}', b'{"id":x,', b'{"id":,', b'{"id":-1,', b'{"id":1 ,', b'{"id":' + b"9" * 5000 + b","]
+)
+def test_an_event_whose_id_is_none_is_refused(text: bytes) -> None:
+    with pytest.raises(Damaged, match="no id"):
+        event_id(text)
+    with pytest.raises(Damaged):
+        unpack(gzip.compress(text + b"\n"))
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [{"abcde": 1}, [["a", "b", "c", "d", "e"]], [[1, 2, 3]], [[1, 2, 3, 4, 5.5]], [[1, 2, 1, 0, -1]], [[2, 1, 1, 0, 1]],
+     [[True, 1, 1, 0, 1]], [None], 1],
+)  # fmt: skip
+def test_an_index_of_anything_but_whole_numbers_is_found_out(entries: object) -> None:
+    empty, _, _ = pack()
+    with pytest.raises(Damaged):
+        read_index(empty.replace(b"[]", orjson.dumps(entries)))
+
+
 def test_line_ends_between_the_parts_of_an_event_make_no_second_line() -> None:
     data, index_at, _ = pack(b'{"id":1,\n"a":\n2}')
     assert unpack(data[:index_at]) == [(1, b'{"id":1, "a": 2}')]

@@ -29,6 +29,22 @@ def test_a_command_without_what_it_needs_is_no_command(missing: str) -> None:
         StopCommand.from_json(json.dumps({name: value for name, value in FIELDS.items() if name != missing}))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"x", b"\xff", b"null", b"[]", b"1", b'"stop"', b"{}", b'{"command":"stop"}', b'{"command":["stop"]}',
+    b"[" * 100_000,
+     json.dumps({name: value for name, value in FIELDS.items() if name != "run"})],
+)  # fmt: skip
+def test_what_is_not_understood_only_says_to_look_again(text: bytes) -> None:
+    """The race that is none: one odd message must not end a bridge's hearing for good."""
+    assert StopCommand.heard(text) is None
+
+
+def test_an_order_is_heard_and_other_words_say_to_look_again() -> None:
+    assert StopCommand.heard(json.dumps(FIELDS)) == StopCommand.from_json(json.dumps(FIELDS))
+    assert StopCommand.heard(json.dumps(FIELDS | {"command": "renew"})) is None
+
+
 @pytest.mark.parametrize("session_id", ["s", 'quote " back', "ä 😀", "a:b {c}", "%s %d"])
 async def test_what_the_scripts_write_is_read_back_whatever_the_id(bus: Bus, session_id: str) -> None:
     sessions = Sessions(bus)

@@ -6,6 +6,8 @@ import orjson
 import pytest
 from redis import Redis as ThreadRedis
 from redis.asyncio import Redis
+from rq.job import JobStatus
+from rq.webhook import Webhook
 
 from agent_bus.connection import connect, connect_threaded
 from agent_bus.jobs import (
@@ -65,6 +67,14 @@ def test_what_is_not_listed_is_not_run(blocking: ThreadRedis, keys: Keys, args: 
     with pytest.raises(UnknownJob):
         job.func  # noqa: B018
     assert (job.success_callback, job.failure_callback, job.stopped_callback) == (None, None, None)
+
+
+def test_an_address_in_a_job_is_not_asked(blocking: ThreadRedis, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Webhook, "send", lambda *_, **__: pytest.fail("an address was asked"))
+    job = open_queue(blocking, keys, TAGS).enqueue_call(MATERIALISE_TAGS.path)
+    job.webhooks = [Webhook("http://evil.example/", "finished"), Webhook("http://evil.example/", "failed")]
+    job.send_webhooks(JobStatus.FINISHED)
+    job.send_webhooks(JobStatus.FAILED, exc_string="x")
 
 
 async def test_health_counts_what_waits_and_what_failed_and_who_is_alive(

@@ -88,6 +88,7 @@ def test_json_says_what_a_line_is_about() -> None:
         ("GET /ws?ticket=abc_DEF-1&since=3", "GET /ws?ticket=***&since=3"),
         ("Authorization: Bearer abc.def/ghi+=", "Authorization: Bearer ***"),
         ("{'authorization': 'bearer abc'}", "{'authorization': 'bearer ***'}"),
+        ("Bearer  bearer abc", "Bearer  bearer ***"),
         ("unix:///tmp/a.sock?password=secret&db=1", "unix:///tmp/a.sock?password=***&db=1"),
         ("redis+sentinel://h/s?sentinel_password=secret", "redis+sentinel://h/s?sentinel_password=***"),
         ("the token aot_0123456789-_abc was sent", "the token aot_*** was sent"),

@@ -85,6 +85,20 @@ async def test_repeated_and_old_notifications_are_left_out(real_bus: Bus, follow
         await follower.hears(1, 2)
 
 
+async def test_what_is_no_message_ends_nothing_and_is_an_occasion_to_look(real_bus: Bus, follower: Follower) -> None:
+    async with follower.running():
+        await emit(real_bus)
+        await follower.hears(1)
+        # Written without being published, so that only looking finds it.
+        await real_bus.redis.xadd(real_bus.keys.stream, {"s": "s", "m": "{}"}, id="2-0")
+        await real_bus.redis.incr(real_bus.keys.counter)
+        for odd in (b"", b"x", b"a b c d", b"\xff 3 1 s{}", b"e 9 x s{}", b"e 3 1 \xff{}", b"1" * 5000 + b" 1 1 s"):
+            await real_bus.redis.publish(real_bus.keys.live, odd)
+        await follower.hears(1, 2)
+        assert await emit(real_bus) == 3
+        await follower.hears(1, 2, 3)
+
+
 async def test_behind_the_replay_window_it_starts_over_at_the_newest(real_bus: Bus, proxy: Proxy) -> None:
     follower = Follower(real_bus, proxy.url)
     async with follower.running():

@@ -1,5 +1,6 @@
 """Who may talk to the servers: every combination of host, origin and kind of request."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +15,12 @@ HOSTS = ("Server.example", "10.0.0.5")
 
 
 async def asked(
-    kind: str, method: str, host: bytes | None, origin: bytes | None, hosts: tuple[str, ...] = HOSTS
+    kind: str,
+    method: str,
+    host: bytes | None,
+    origin: bytes | None,
+    hosts: tuple[str, ...] = HOSTS,
+    extra: Sequence[tuple[bytes, bytes]] = (),
 ) -> list[Message]:
     """What goes back to the client; nothing if the application was asked."""
     sent: list[Message] = []
@@ -30,6 +36,7 @@ async def asked(
 
     headers = [(b"host", host)] if host is not None else []
     headers += [(b"origin", origin)] if origin is not None else []
+    headers += extra
     scope: dict[str, Any] = {"type": kind, "headers": headers, "path": "/", "query_string": b""}
     if kind == "http":
         scope["method"] = method
@@ -105,6 +112,15 @@ async def test_any_host_can_be_allowed_and_the_origin_still_counts() -> None:
     assert verdict(await asked("http", "GET", None, None, ("*",))) == "passed"
 
 
+@pytest.mark.parametrize("name", ["host", "origin"])
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_two_of_a_kind_are_refused_whichever_would_count(name: str, kind: str) -> None:
+    good = {"host": b"localhost:8765", "origin": b"http://localhost:8765"}
+    for second in (good[name], b"http://evil.example"):
+        sent = await asked(kind, "POST", good["host"], good["origin"], extra=[(name.encode(), second)])
+        assert verdict(sent) == (FORBIDDEN_ORIGIN if kind == "websocket" else 400)
+
+
 async def test_other_scopes_pass() -> None:
     assert verdict(await asked("lifespan", "", None, None)) == "passed"
 
@@ -134,7 +150,16 @@ async def test_no_header_breaks_the_guard(host: bytes, origin: bytes | None, kin
 
 @pytest.mark.parametrize(
     ("authority", "name"),
-    [("A.example:80", "a.example"), ("[::1]:80", "::1"), ("a.", "a"), ("", ""), ("[", ""), (":80", ""), ("a:b:c", "a")],
+    [
+        ("A.example:80", "a.example"),
+        ("[::1]:80", "::1"),
+        ("a.", "a"),
+        ("", ""),
+        ("[", ""),
+        (":80", ""),
+        ("a:b:c", ""),
+        ("a:99999", ""),
+    ],
 )
 def test_host_names_are_read_without_port_and_case(authority: str, name: str) -> None:
     assert hostname(authority) == name

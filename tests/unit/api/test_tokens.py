@@ -72,6 +72,8 @@ ONE = {"name": "a", "role": "agent", "sha256": "0" * 64, "created_at": ""}
         json.dumps({"tokens": [ONE | {"sha256": "0" * 63}]}),
         json.dumps({"tokens": [ONE | {"sha256": "s3cret" * 11}]}),
         json.dumps({"tokens": [ONE | {"expires_at": "2020-01-01"}]}),
+        json.dumps({"tokens": [ONE | {"s3cret": 1}]}),
+        json.dumps({"tokens": [ONE], "s3cret": 1}),
         json.dumps({"tokens": [ONE], "version": 2}),
         json.dumps({"tokens": [ONE, ONE | {"sha256": "1" * 64}]}),
         json.dumps({"tokens": [ONE, ONE | {"name": "b", "role": "operator"}]}),

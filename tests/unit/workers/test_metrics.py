@@ -59,7 +59,7 @@ def test_a_worker_that_has_spoken_lately_is_well(pulse: Pulse, clock: Clock) -> 
 
 
 def test_an_outage_of_redis_is_told(stop: threading.Event) -> None:
-    assert Pulse(stop, fails).checks()["redis"] == "Redis does not answer: refused"
+    assert Pulse(stop, fails).checks()["redis"] == "Redis does not answer: the log of the worker says why"
 
 
 def test_a_worker_that_is_told_to_stop_takes_no_more_work(pulse: Pulse, stop: threading.Event) -> None:

@@ -244,6 +244,15 @@ def test_what_is_no_hooks_json_is_refused_with_what_is_wrong(body: bytes) -> Non
     assert refused.value.detail
 
 
+@pytest.mark.parametrize("shape", [(b"[", b"]"), (b'{"a":', b"}")])
+def test_a_hook_that_is_nested_too_deeply_is_refused_in_words(shape: tuple[bytes, bytes]) -> None:
+    opening, closing = shape
+    nested = opening * 50_000 + b"1" + closing * 50_000
+    for body in (nested, json.dumps(COMMON).encode()[:-1] + b',"hook_event_name":"Stop","x":' + nested + b"}"):
+        with pytest.raises(InvalidEvent, match="nested too deeply"):
+            Hook(body, max_event_bytes=LIMIT)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("tool_input", [1]), ("tool_input", "x"), ("error", {"a": 1}), ("exit_code", "x"), ("reason", 7)],

@@ -45,9 +45,9 @@ async def test_all_is_well() -> None:
 
 async def test_each_thing_that_is_missing_is_named() -> None:
     replica = Replica(ready=False, draining=True)
-    replica.error = RedisConnectionError("refused")
+    replica.error = RedisConnectionError("refused at 10.0.0.5:6379")
     assert await found(replica) == {
-        "redis": "Redis does not answer: refused",
+        "redis": "Redis does not answer: the log of the server says why",
         "contract": "ok",
         "subscription": "The bus subscription is being renewed",
         "draining": "The process is going down",

@@ -39,6 +39,20 @@ async def test_parts_are_the_same_however_they_arrive(size: int) -> None:
     ]
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("front", [b"", b"\r\n", b"\n\r\n\r\n"])
+async def test_line_ends_may_stand_in_front(front: bytes, size: int) -> None:
+    assert len(await fields(MultipartForm(in_chunks(front + FORM, size), b"B", 10_000))) == 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("front", [b"x", b"preamble\r\n", b"\r-", b"\r\x01\x00qq\r\n", b"--A\r\n", b" "])
+async def test_other_texts_in_front_are_refused_however_they_arrive(front: bytes, size: int) -> None:
+    with pytest.raises(HTTPException, match="begin with its boundary") as caught:
+        await fields(MultipartForm(in_chunks(front + FORM, size), b"B", 10_000))
+    assert caught.value.status_code == 400
+
+
 @pytest.mark.parametrize("end", [10, 40, 80, 150, len(FORM) - 6])
 async def test_a_form_that_ends_early_is_refused(end: int) -> None:
     with pytest.raises(HTTPException) as caught:

@@ -46,10 +46,10 @@ async def test_all_is_well(ready: Readiness) -> None:
 async def test_what_is_wrong_is_said_and_no_more_of_the_store_than_clients_may_know(
     ready: Readiness, parts: Parts
 ) -> None:
-    parts.redis_error = RedisConnectionError("refused")
+    parts.redis_error = RedisConnectionError("refused at 10.0.0.5:6379")
     parts.store_error = BlobStoreFailed("s3://secret-bucket is gone")
     checks = await ready.checks()
-    assert checks["redis"] == "Redis does not answer: refused"
+    assert checks["redis"] == "Redis does not answer: the log of the server says why"
     assert "secret-bucket" not in checks["blob_store"]
     assert checks["blob_store"] != "ok"
 
