@@ -7,7 +7,7 @@ from tests.soak.run import Soaked
 from tests.soak.samples import Series
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 900, 380, 60, 190, 64, 40
-COLOURS = ("#2f7d5b", "#5aa684", "#2563a8", "#b4532a", "#d18a5f", "#7b4fa3", "#c2255c")
+COLOURS = ("#2f7d5b", "#5aa684", "#2563a8", "#b4532a", "#d18a5f", "#7b4fa3", "#c2255c", "#e8799f")
 POINTS = 400
 
 

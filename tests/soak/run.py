@@ -34,8 +34,9 @@ COORDINATOR = Limits(memory=200, files=150, tasks=300, growth=16)
 DOCUMENTS = Limits(memory=200, files=150, tasks=300, growth=16)
 WORKER = Limits(memory=120, files=60, tasks=0, growth=8)
 AGENT = Limits(memory=100, files=40, tasks=0, growth=8)
-# What a session leaves in Redis for good is about 2 KiB; thousands begin and end in an hour.
-REDIS = Limits(memory=150, files=150, tasks=0, growth=24)
+# Documents are added all the time; each, with its tags, is about 2 KiB there for good, and a session half of that.
+REDIS = Limits(memory=150, files=150, tasks=0, growth=32)
+REDIS_DATA = Limits(memory=100, files=150, tasks=0, growth=24)
 
 LOOK_SECONDS = 2.0
 LOOKS_AFTER = 4
@@ -124,7 +125,11 @@ def watched(system: System, agent_pid: int) -> list[Watched]:
     documents = Watched("documents", system.documents.popen.pid, DOCUMENTS, f"{system.documents.url}/metrics")
     workers = [Watched(f"worker {n}", one.popen.pid, WORKER) for n, one in enumerate(system.workers, 1)]
     agent = Watched("an agent's program", agent_pid, AGENT)
-    return [*coordinators, documents, *workers, agent, Watched("redis", system.redis.process.pid, REDIS)]
+    redis_pid = system.redis.process.pid
+    # What is resident is more by what the allocator keeps for itself.
+    redis = Watched("redis", redis_pid, REDIS)
+    data = Watched("of it, data", redis_pid, REDIS_DATA, memory=lambda: int(system.ask_redis("INFO")["used_memory"]))
+    return [*coordinators, documents, *workers, agent, redis, data]
 
 
 async def soak(seconds: float, folder: Path, told: Callable[[float, Mapping[str, Series]], None]) -> Soaked:
@@ -135,7 +140,7 @@ async def soak(seconds: float, folder: Path, told: Callable[[float, Mapping[str,
         System(LAYOUT, folder) as system,
         Load(system, random.Random(f"{seconds}")) as load,
     ):
-        agent = await load.own_agent()
+        agent = await load.own_agent(quiet=True)
         sampler = Sampler(watched(system, agent.process.popen.pid))
         spells = Spells(system)
         happening = asyncio.create_task(spells.again_and_again(min(30.0, seconds / 6)))

@@ -1,7 +1,7 @@
 """What each process uses, again and again, and whether it grows."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -80,12 +80,16 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A process that is looked at. metrics_url: where it tells of its tasks; '' where it has none."""
+    """A process that is looked at. metrics_url: where it tells of its tasks; '' where it has none.
+
+    memory: what it says of its memory itself (bytes), where that is wanted rather than what is resident; blocks.
+    """
 
     name: str
     pid: int
     limits: Limits
     metrics_url: str = ""
+    memory: Callable[[], int] | None = None
 
 
 class Sampler:
@@ -103,7 +107,7 @@ class Sampler:
             process = self._processes[one.name]
             tasks = await self._tasks(client, one.metrics_url) if one.metrics_url else 0
             at = time.monotonic() - self._began
-            memory = process.memory_info().rss / MIB
+            memory = (one.memory() if one.memory else process.memory_info().rss) / MIB
             self.series[one.name].samples.append(Sample(at, memory, process.num_fds(), tasks))
 
     @staticmethod
