@@ -121,8 +121,8 @@ async def test_what_is_over_already_is_said_and_nothing_is_sent(driver: Driver, 
 async def test_a_run_that_ends_by_itself_meanwhile_is_a_success(
     driver: Driver, sessions: Sessions, relay: Relay
 ) -> None:
-    await sessions.enter("s", "owner", record("session_start"))
-    # While its bridge is connected, only that knows; so the whole time is waited for.
+    # While its bridge is connected, only that knows.
+    await sessions.enter("s", "owner", record("session_start"), lease_seconds=0.5)
     stopper = Stopper(sessions, relay, wait_seconds=1)
     stopping = asyncio.create_task(stopper.stop("s"))
     await stop_is_asked_for(driver)
