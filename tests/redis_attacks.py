@@ -60,7 +60,7 @@ BRIDGE_MAY_NOT: dict[str, Command] = {
 }
 API_MAY = (
     "read a document", "list documents", "read blueprints, with the secrets in them", "read a ticket", "list sessions",
-    "read a history", "read the bus", "read RQ's queue",
+    "read a history", "read the bus",
 )  # fmt: skip
 """What of these the API does and changes nothing by it."""
 

@@ -12,6 +12,7 @@ from tests.security import (
     jobs,
     json_bodies,
     neighbourhood,
+    redis_rights,
     secrets_kept,
     sizes,
     slow_clients,
@@ -32,6 +33,7 @@ GROUPS = (
     slow_clients.GROUP,
     jobs.GROUP,
     channels.GROUP,
+    redis_rights.GROUP,
     secrets_kept.GROUP,
 )
 ATTACKS = {name: attack for group in GROUPS for name, attack in group.items()}
