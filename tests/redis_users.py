@@ -1,5 +1,8 @@
 """A real redis-server with the users that the rules make, and what it has refused them."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +15,7 @@ from agent_bus.connection import with_credentials
 from agent_bus.keys import Keys
 from api.embedded_redis import version_of
 from api.redis_users import RedisUrls, urls_with
-from tests.processes import RedisServer, redis_binary
+from tests.processes import AS_TEXT, REPOSITORY, RedisServer, free_port, redis_binary
 
 ADMINISTRATOR = "administrator"
 
@@ -56,3 +59,11 @@ class GuardedRedis(RedisServer):
             for entry in entries
             if entry["username"] in set(User)
         ]
+
+
+def start_with(url: str, part: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """What becomes of a coordinator, a documents server or a worker with a URL that does not let it do its work."""
+    port = ["--metrics-port" if part == "worker" else "--port", str(free_port())]
+    environment = os.environ | AS_TEXT | {"REDIS_URL": url, "AGENT_ORCHESTRATOR_PROJECT_DIR": str(folder)}
+    command = [sys.executable, "-m", "api.cli", part, *port]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=REPOSITORY, timeout=60)

@@ -16,15 +16,22 @@ from redis.exceptions import NoPermissionError, ResponseError
 from agent_bridge import AgentBridge
 from agent_bus.access_rules import SELECTORS_SINCE, User
 from agent_bus.connection import connect, with_credentials
-from agent_bus.jobs import ARCHIVE_HISTORIES, JOBS, REMOVE_ORPHANED_BLOBS, TAGS, JobKind, queue_key
-from agent_bus.keys import Keys
+from agent_bus.jobs import ARCHIVE_HISTORIES, JOBS, REMOVE_ORPHANED_BLOBS, JobKind
 from agent_bus.refusals import is_not_permitted
 from agent_bus.timestamps import now
 from tests.browser import Browser, is_status
-from tests.processes import AS_TEXT, DEADLINE_SECONDS, REPOSITORY, Server, free_port, wait_until, worker
-from tests.redis_users import GuardedRedis, server_version
+from tests.processes import DEADLINE_SECONDS, REPOSITORY, Server, wait_until, worker
+from tests.redis_attacks import (
+    BRIDGE_MAY_NOT,
+    BRIDGE_MAY_NOT_SINCE_SELECTORS,
+    KEYS,
+    NOT_THEIRS,
+    PARTS_MAY_NOT,
+    SCRIPTS,
+    WORKER_MAY_NOT,
+)
+from tests.redis_users import GuardedRedis, server_version, start_with
 
-KEYS = Keys()
 tied = pytest.mark.skipif(
     server_version() < SELECTORS_SINCE, reason="before Redis 7, commands can't be tied to the keys they are needed for"
 )
@@ -196,76 +203,17 @@ def _waiting(guarded: GuardedRedis) -> int:
         return waiting + len(periodic) - int(done) + int(client.zcard("rq:wip:ao-maintenance"))  # type: ignore[arg-type]
 
 
-ATTACKS: dict[str, tuple[str | bytes, ...]] = {
-    "read a document": ("HGETALL", KEYS.document("0" * 32)),
-    "list documents": ("ZREVRANGE", KEYS.documents, "0", "-1"),
-    "read blueprints, with the secrets in them": ("HGETALL", KEYS.blueprints),
-    "write a blueprint": ("HSET", KEYS.blueprints, "mine", "{}"),
-    "read a ticket": ("GET", KEYS.ticket("0" * 64)),
-    "write a ticket": ("SET", KEYS.ticket("0" * 64), "operator"),
-    "delete the index of sessions": ("DEL", KEYS.sessions),
-    "rename the index of sessions": ("RENAME", KEYS.sessions, KEYS.session("x")),
-    "empty the index of sessions": ("ZREMRANGEBYRANK", KEYS.sessions, "0", "-1"),
-    "list sessions": ("ZREVRANGE", KEYS.sessions, "0", "-1"),
-    "delete a session": ("UNLINK", KEYS.session("x"), KEYS.history("x")),
-    "trim a history": ("XTRIM", KEYS.history("x"), "MAXLEN", "0"),
-    "read a history": ("XRANGE", KEYS.history("x"), "-", "+"),
-    "read the bus": ("XRANGE", KEYS.stream, "-", "+"),
-    "delete the bus": ("DEL", KEYS.stream),
-    "change the configuration": ("CONFIG", "SET", "maxmemory", "1"),
-    "read the configuration, with passwords in it": ("CONFIG", "GET", "*"),
-    "empty the server": ("FLUSHALL",),
-    "empty the database": ("FLUSHDB",),
-    "list keys": ("KEYS", "*"),
-    "walk through keys": ("SCAN", "0"),
-    "run a script of one's own": ("EVAL", "return 1", "0"),
-    "name keys of others to a script": ("EVALSHA", "0" * 40, "1", KEYS.blueprints),
-    "forget all scripts": ("SCRIPT", "FLUSH"),
-    "stop the server": ("SHUTDOWN", "NOSAVE"),
-    "stall the server": ("CLIENT", "PAUSE", "1000"),
-    "make it a replica": ("REPLICAOF", "localhost", "1"),
-    "watch others' commands": ("MONITOR",),
-    "list clients": ("CLIENT", "LIST"),
-    "throw others out": ("CLIENT", "KILL", "TYPE", "normal"),
-    "list users": ("ACL", "LIST"),
-    "make a user": ("ACL", "SETUSER", "mine", "on", "nopass", "+@all"),
-    "ask about the server": ("INFO",),
-    "leave for another database": ("SELECT", "1"),
-    "read RQ's queue": ("LRANGE", queue_key(KEYS, TAGS), "0", "-1"),
-    "enqueue a job": ("RPUSH", queue_key(KEYS, TAGS), "job"),
-    "write a job": ("HSET", "rq:job:mine", "data", "x"),
-    "read another namespace": ("HGETALL", Keys("other").session("x")),
-    "publish as RQ": ("PUBLISH", "rq:pubsub:worker", "{}"),
-    "publish a replica's probe": ("PUBLISH", KEYS.probe("x"), ""),
-    "publish to another namespace": ("PUBLISH", Keys("other").live, ""),
-    "listen to others": ("PSUBSCRIBE", "*"),
-}
-
-
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", BRIDGE_MAY_NOT)
 async def test_a_bridge_is_refused_what_is_not_a_bridge_s(
     bridge_redis: Redis, guarded: GuardedRedis, attack: str
 ) -> None:
     with pytest.raises(NoPermissionError):
-        await bridge_redis.execute_command(*ATTACKS[attack])
+        await bridge_redis.execute_command(*BRIDGE_MAY_NOT[attack])
     with guarded.administrator() as client:
         client.acl_log_reset()
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        f"return redis.call('HGETALL', '{KEYS.blueprints}')",
-        f"return redis.call('HSET', '{KEYS.blueprints}', 'mine', 'x')",
-        f"return redis.call('SET', '{KEYS.ticket('x')}', 'operator')",
-        f"return redis.call('HGETALL', '{KEYS.document('x')}')",
-        f"return redis.call('DEL', '{KEYS.sessions}')",
-        "return redis.call('FLUSHALL')",
-        "return redis.call('KEYS', '*')",
-        "return redis.call('RPUSH', 'rq:queue:ao-tags', 'x')",
-        "return redis.call('PUBLISH', 'rq:pubsub:x', 'x')",
-    ],
-)
+@pytest.mark.parametrize("body", SCRIPTS)
 async def test_a_script_of_its_own_takes_a_bridge_no_further(
     bridge_redis: Redis, guarded: GuardedRedis, body: str
 ) -> None:
@@ -278,15 +226,7 @@ async def test_a_script_of_its_own_takes_a_bridge_no_further(
 
 
 @tied
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("SET", KEYS.session("x"), "x"), ("SET", KEYS.sessions, "x"), ("EXPIRE", KEYS.sessions, "0"),
-        ("EXPIRE", KEYS.session("x"), "0"), ("ZREM", KEYS.sessions, "x"), ("INCR", KEYS.epoch),
-        ("SET", KEYS.counter, "0"), ("XADD", KEYS.session("x"), "*", "e", "x"), ("SUBSCRIBE", KEYS.live),
-        ("PUBLISH", KEYS.control("x"), "stop"), ("HDEL", KEYS.sessions, "x"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("command", BRIDGE_MAY_NOT_SINCE_SELECTORS)
 async def test_from_redis_7_on_commands_are_tied_to_their_keys(
     bridge_redis: Redis, guarded: GuardedRedis, command: tuple[str, ...]
 ) -> None:
@@ -304,7 +244,7 @@ async def test_while_attacks_go_on_the_bridge_s_own_work_does_too(
         AgentBridge(session_id=session_id, redis_url=guarded.urls.bridge) as bridge,
     ):
         bridge.on_stop(lambda _: None)
-        for attack in ATTACKS.values():
+        for attack in BRIDGE_MAY_NOT.values():
             with pytest.raises(NoPermissionError):
                 await bridge_redis.execute_command(*attack)
         await bridge.message("assistant", "still here")
@@ -315,11 +255,7 @@ async def test_while_attacks_go_on_the_bridge_s_own_work_does_too(
 
 
 @pytest.mark.parametrize("user", ["api", "worker"])
-@pytest.mark.parametrize(
-    "command",
-    [("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("EVAL", "return 1", "0"), ("CLIENT", "KILL", "ID", "0"),
-     ("ACL", "LIST"), ("SHUTDOWN",), ("GET", "foreign"), ("HGETALL", "other:session:x"), ("CLIENT", "LIST")],
-)  # fmt: skip
+@pytest.mark.parametrize("command", PARTS_MAY_NOT)
 async def test_no_part_is_an_administrator(guarded: GuardedRedis, user: str, command: tuple[str, ...]) -> None:
     client = connect(getattr(guarded.urls, user), name="test")
     with pytest.raises(NoPermissionError):
@@ -331,7 +267,7 @@ async def test_no_part_is_an_administrator(guarded: GuardedRedis, user: str, com
 
 async def test_workers_see_neither_tickets_nor_blueprints(guarded: GuardedRedis) -> None:
     client = connect(guarded.urls.worker, name="test")
-    for command in (("GET", KEYS.ticket("x")), ("HGETALL", KEYS.blueprints), ("PUBLISH", KEYS.control("x"), "")):
+    for command in WORKER_MAY_NOT:
         with pytest.raises(NoPermissionError):
             await client.execute_command(*command)
     await client.aclose()
@@ -349,19 +285,15 @@ async def test_without_credentials_one_may_ping_and_that_is_all(guarded: Guarded
         administrator.acl_log_reset()
 
 
-@pytest.mark.parametrize(
-    ("part", "user"),
-    [("coordinator", "worker"), ("coordinator", "bridge"), ("documents", "worker"), ("worker", "api"),
-     ("worker", "bridge")],
-)  # fmt: skip
+@pytest.mark.parametrize(("part", "user"), NOT_THEIRS)
 def test_a_part_that_is_given_another_s_user_says_so_and_ends(
-    guarded: GuardedRedis, tmp_path: Path, part: str, user: str
+    guarded: GuardedRedis, tmp_path: Path, part: str, user: User
 ) -> None:
-    ended = run(part, tmp_path, getattr(guarded.urls, user))
+    ended = start_with(getattr(guarded.urls, user), part, tmp_path)
     assert ended.returncode == 1
     line = ended.stderr.splitlines()[-1]
     assert f"does not permit the user {user} what is needed" in line
-    assert guarded.passwords[User(user)] not in ended.stderr
+    assert guarded.passwords[user] not in ended.stderr
 
 
 @pytest.mark.parametrize("part", ["coordinator", "documents", "worker"])
@@ -370,19 +302,13 @@ def test_a_part_that_is_not_let_in_says_so_and_ends(
     guarded: GuardedRedis, tmp_path: Path, part: str, credentials: str
 ) -> None:
     user, _, password = credentials.partition(":")
-    ended = run(part, tmp_path, with_credentials(guarded.url, user, password) if user else guarded.url)
+    url = with_credentials(guarded.url, user, password) if user else guarded.url
+    ended = start_with(url, part, tmp_path)
     assert ended.returncode == 1
     line = ended.stderr.splitlines()[-1]
     assert ("refuses the password" if user else "does not permit the user default") in line
     assert "acl write" in line
     assert "mistaken" not in ended.stderr
-
-
-def run(part: str, folder: Path, url: str) -> "subprocess.CompletedProcess[str]":
-    port = ["--metrics-port" if part == "worker" else "--port", str(free_port())]
-    environment = os.environ | AS_TEXT | {"REDIS_URL": url, "AGENT_ORCHESTRATOR_PROJECT_DIR": str(folder)}
-    command = [sys.executable, "-m", "api.cli", part, *port]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=REPOSITORY, timeout=60)
 
 
 async def test_a_bridge_that_is_not_let_in_says_so(

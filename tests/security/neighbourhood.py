@@ -2,6 +2,7 @@
 
 import socket
 
+from tests.processes import Server
 from tests.security.attacks import Attacks, Tries, into
 from tests.security.system import PAGE, System, event, socket_outcome
 from tests.security.wire import exchange, request, status_of
@@ -100,6 +101,25 @@ def foreign_page_reads(system: System, tries: Tries) -> None:
         credentials = "access-control-allow-credentials" in welcome
         tries.harmless("a welcome page's cookies", "no credentials", held=not credentials)
         tries.control(f"a listed page reads {path}", works=welcome["access-control-allow-origin"] == PAGE)
+
+
+@into(GROUP, "private-network", "a page from elsewhere asks whether it may reach into a private network")
+def private_network(system: System, tries: Tries) -> None:
+    for server, path in ((system.coordinator, "/sessions/stop"), (system.documents, "/documents")):
+
+        def allowed(origin: str, asked: str, server: Server = server, path: str = path) -> set[str | None]:
+            asks = {"Origin": origin, "Access-Control-Request-Method": "POST",
+                    "Access-Control-Request-Private-Network": asked}  # fmt: skip
+            seen = system.client.options(server.url + path, headers=asks).headers
+            return {seen.get(f"access-control-allow-{name}") for name in ("origin", "private-network")}
+
+        for origin in foreign(server.port):
+            for asked in ("true", "TRUE", "1", "true, true"):
+                tries.harmless(
+                    f"{path} from {origin!r}, {asked}", "nothing allowed", held=allowed(origin, asked) == {None}
+                )
+        for what, origin in (("a listed page", PAGE), ("the own page", server.url)):
+            tries.control(f"{what} may", works=allowed(origin, "true") == {origin, "true"})
 
 
 @into(GROUP, "dns-rebinding", "a name of the attacker's that points at 127.0.0.1")

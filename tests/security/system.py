@@ -4,7 +4,7 @@ import contextlib
 import secrets
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +22,7 @@ from api.token_commands import create
 from tests.processes import DEADLINE_SECONDS, Process, RedisServer, Server, worker
 
 P = TypeVar("P", bound=Process)
+T = TypeVar("T")
 
 PAGE = "http://front.example"
 """A web page that is welcome; there is no other but the servers' own."""
@@ -41,6 +42,7 @@ class System:
         self.processes: list[Process] = []
         self.secrets: list[str] = []
         self._stack = ExitStack()
+        self._beside: dict[object, Any] = {}
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -85,6 +87,15 @@ class System:
             self.watch(worker(self.redis_url, self.folder / "open", opened))
         self.coordinator, self.documents, self.guarded, self.guarded_documents = (each.result() for each in starting)
         self.client = stack.enter_context(httpx.Client(timeout=DEADLINE_SECONDS))
+
+    def beside(self, start: Callable[["System", ExitStack], T]) -> T:
+        """What a group of attacks needs of its own: started when it is first asked for, ended with the system."""
+        if start not in self._beside:
+            with ExitStack() as stack:
+                self._beside[start] = start(self, stack)
+                self._stack.push(stack.pop_all())
+        started: T = self._beside[start]
+        return started
 
     def watch(self, process: P) -> P:
         """Has its log looked through for secrets, and itself ended with the system."""
