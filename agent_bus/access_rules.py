@@ -145,7 +145,7 @@ def _bridge(keys: Keys) -> tuple[Grant, ...]:
         Grant(("zadd",), (index,)),
         Grant(("zadd", "zrem"), (*by_facet, leases)),
         Grant(("hincrby", "hdel", "expire"), (statistics,)),
-        Grant(("publish",), channels=(keys.live,)),
+        Grant(("publish",), channels=(keys.live, keys.replication_probe)),
         Grant(("subscribe",), channels=(keys.control("*"),)),
         # What scripts are called with.
         Grant(_SCRIPTS, (*bus, *_sessions(keys), produced)),
@@ -160,7 +160,7 @@ def grants(user: User, keys: Keys) -> tuple[Grant, ...]:
     if user is User.WORKER:
         rq_channel = PUBSUB_CHANNEL_TEMPLATE % f"{keys.namespace}-*"
         own = *_documents(keys), keys.archived, keys.due("*"), *_enqueuing(keys), *_working(keys)
-        return (Grant(_WORKER_COMMANDS, (*shared, *own), (keys.live, rq_channel)),)
+        return (Grant(_WORKER_COMMANDS, (*shared, *own), (keys.live, keys.replication_probe, rq_channel)),)
     # Scripts are told the control channel as if it were a key.
     own = (
         *(keys.halted, keys.control("*"), keys.archived, keys.restoration, keys.ticket("*")),

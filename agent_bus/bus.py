@@ -102,32 +102,41 @@ class Bus:
         NotReplicated stands for each answer that too few replicas have received. redis: another client than the bus's.
         Raises RedisError.
         """
+        replies, received = await self._pipelined(calls, redis or self.redis)
+        if self._enough(received):
+            return replies
+        return [
+            reply if isinstance(reply, Exception) else NotReplicated(self.replication, received, reply)
+            for reply in replies
+        ]
+
+    def _enough(self, received: object) -> bool:
+        return isinstance(received, int) and received >= self.replication.replicas
+
+    async def _pipelined(self, calls: Sequence[Sequence[Argument]], redis: Redis) -> tuple[list[Any], object]:
+        """What the calls answer, and how many replicas have received it, or why that is not known."""
         wanted = self.replication
-        async with (redis or self.redis).pipeline(transaction=False) as pipe:
+        async with redis.pipeline(transaction=False) as pipe:
             for call in calls:
                 pipe.execute_command("EVALSHA", *call)
             if wanted.replicas:
+                # WAIT speaks of what its own connection has changed. A call that was made before, and whose answer was
+                # lost, changes nothing, and others' changes are theirs; what is published goes to the replicas, too.
+                pipe.publish(self.keys.replication_probe, b"")
                 pipe.execute_command("WAIT", wanted.replicas, wanted.timeout_ms)
             replies: list[Any] = await pipe.execute(raise_on_error=False)
         if not wanted.replicas:
-            return replies
-        received = replies.pop()
-        if isinstance(received, int) and received >= wanted.replicas:
-            return replies
-        return [reply if isinstance(reply, Exception) else NotReplicated(wanted, received, reply) for reply in replies]
+            return replies, 0
+        *replies, published, received = replies
+        return replies, published if isinstance(published, Exception) else received
 
     async def settle(self) -> None:
         """Waits until the replicas have received what has been written so far, by whomever. Raises NotReplicated."""
-        wanted = self.replication
-        if not wanted.replicas:
+        if not self.replication.replicas:
             return
-        # WAIT speaks of what its own connection has written, and what is published goes to the replicas, too.
-        async with self.redis.pipeline(transaction=False) as pipe:
-            pipe.publish(self.keys.probe("replication"), b"")
-            pipe.execute_command("WAIT", wanted.replicas, wanted.timeout_ms)
-            _, received = await pipe.execute(raise_on_error=False)
-        if not isinstance(received, int) or received < wanted.replicas:
-            raise NotReplicated(wanted, received)
+        _, received = await self._pipelined([], self.redis)
+        if not self._enough(received):
+            raise NotReplicated(self.replication, received)
 
     async def load(self, *names: str) -> None:
         """Makes scripts known to the server."""

@@ -93,6 +93,11 @@ class Hooks:
                 raise
         return HookOutcome(answer == b"go", run.decode())
 
+    async def halt(self, report: HookReport) -> HookOutcome | None:
+        """As `report`, where a stop waits for the program; otherwise nothing is kept, and None. Raises RedisError."""
+        answer, run = await self._report("report_halt", report)
+        return None if answer == b"refused" else HookOutcome(answer == b"go", run.decode())
+
     async def _report(self, script: str, report: HookReport) -> Any:
         return await self._bus.change(
             script,

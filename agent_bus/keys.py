@@ -41,6 +41,11 @@ class Keys:
         """Channel on which a subscriber hears itself, to know that it still hears."""
         return f"{self.namespace}:probe:{reader}"
 
+    @property
+    def replication_probe(self) -> str:
+        """Channel that nobody hears. What is published goes to replicas, and WAIT then speaks of all before it."""
+        return self.probe("replication")
+
     # Sessions.
     @property
     def session_prefix(self) -> str:

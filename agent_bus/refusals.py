@@ -6,13 +6,15 @@ from redis.exceptions import AuthenticationError, NoPermissionError, ResponseErr
 
 from agent_bus.connection import redact, user_of
 
-# Before 7, a command that a script must not use makes an error without a code of its own.
-_NOT_IN_SCRIPTS = "The user executing the script can't"
+# What a script must not do makes an error without a code of its own; up to 7.0 it is the first, later the second.
+_NOT_IN_SCRIPTS = ("The user executing the script can't", "ACL failure in script")
 
 
 def is_not_permitted(error: BaseException) -> bool:
     """Whether the user that we are may not do what we asked for."""
-    return isinstance(error, NoPermissionError) or (isinstance(error, ResponseError) and _NOT_IN_SCRIPTS in str(error))
+    return isinstance(error, NoPermissionError) or (
+        isinstance(error, ResponseError) and any(said in str(error) for said in _NOT_IN_SCRIPTS)
+    )
 
 
 def explain_refusal(error: BaseException, url: str) -> str | None:

@@ -106,6 +106,10 @@ class Sessions:
         events: int = await self._bus.change("delete_session", keys, [session_id])
         return None if events < 0 else events
 
+    async def stop_waits(self, session_id: str) -> bool:
+        """Whether somebody has asked for the current run's end. Raises RedisError."""
+        return bool(await self._bus.redis.hexists(self._keys.session(session_id), "stop_id"))
+
     async def request_stop(self, session_id: str, command_id: str) -> StopRequest:
         """Asks the agent of the current run to stop. Asking twice is the same as asking once."""
         keys = [*self._own(session_id), self._keys.control(session_id)]

@@ -25,7 +25,7 @@ from agent_bus.bus import Bus
 from agent_bus.connection import connect, redact
 from agent_bus.restoration import AnotherRestoration, Occupied, Restoration
 from agent_bus.settings import Settings
-from api import redis_check
+from api import bus_contract, redis_check
 from api.cannot_start import CannotStart
 from api.signals import SIGNALS, unless
 
@@ -43,6 +43,7 @@ def back_up(settings: Settings, target: str) -> int:
     Raises CannotStart; then there is no file.
     """
     redis_check.require(settings.redis_url)
+    bus_contract.refuse_newer(settings)
     with _output(target) as out:
 
         async def work() -> Manifest:
@@ -61,6 +62,7 @@ def put_back(settings: Settings, source: str) -> int:
     Returns the status to end with. Raises CannotStart.
     """
     redis_check.require(settings.redis_url)
+    bus_contract.refuse_newer(settings)
     with _input(source) as file:
 
         async def work() -> tuple[Manifest, list[LeftOut]]:
@@ -143,8 +145,13 @@ def _output(target: str) -> Iterator[BinaryIO]:
         if sys.stdout.isatty():
             raise CannotStart("a backup is nothing for a terminal: name a file, or send standard output elsewhere")
         with _writing("standard output"):
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
+            try:
+                yield sys.stdout.buffer
+                sys.stdout.buffer.flush()
+            except OSError:
+                # The interpreter would try once more at its exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise
         return
     path = Path(target)
     if path.exists() and not path.is_file():
@@ -168,8 +175,6 @@ def _writing(what: str) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError as error:
-        # The interpreter would try once more at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise CannotStart(f"nobody reads {what} any more; no backup was made") from error
     except OSError as error:
         raise CannotStart(f"can't write to {what} ({error.strerror}); no backup was made") from error

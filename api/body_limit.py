@@ -6,6 +6,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.control import is_control
 from api.errors import RETRY_AFTER_SECONDS, problem
 
 # The framework keeps the pieces as they come, and each is an object, however small it is.
@@ -31,11 +32,19 @@ class BodyLimit:
     """ASGI middleware: bodies over `limit` bytes get 413. `exempt` says which requests limit themselves."""
 
     def __init__(
-        self, app: ASGIApp, *, limit: int, room: BodyRoom, exempt: Callable[[Scope], bool] = lambda _: False
+        self,
+        app: ASGIApp,
+        *,
+        limit: int,
+        room: BodyRoom,
+        control_room: BodyRoom | None = None,
+        exempt: Callable[[Scope], bool] = lambda _: False,
     ) -> None:
+        """control_room: for what must get through where there is no room for anything else."""
         self._app = app
         self._limit = limit
         self._room = room
+        self._control_room = control_room or room
         self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,6 +58,7 @@ class BodyLimit:
             await problem(413, detail, {"Connection": "close"})(scope, receive, send)
             return
         received, held = 0, 0
+        room = self._control_room if is_control(scope["method"], scope["path"]) else self._room
 
         async def counted() -> Message:
             nonlocal received, held
@@ -56,11 +66,11 @@ class BodyLimit:
             size = len(message.get("body", b""))
             if received + size > self._limit:
                 raise HTTPException(413, detail, {"Connection": "close"})
-            self._room.take(size + PIECE_BYTES)
+            room.take(size + PIECE_BYTES)
             received, held = received + size, held + size + PIECE_BYTES
             return message
 
         try:
             await self._app(scope, counted, send)
         finally:
-            self._room.used -= held
+            room.used -= held

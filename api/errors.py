@@ -38,9 +38,9 @@ DETAIL: dict[str, Any] = {"model": Problem}
 """For a route's `responses`: this status comes with a Problem."""
 
 
-def problem(status: int, detail: Any, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An error as it goes over the wire."""
-    return NotedJSONResponse({"detail": detail}, status, headers)
+def problem(status: int, detail: Any, headers: dict[str, str] | None = None, **more: object) -> JSONResponse:
+    """An error as it goes over the wire. more: what it says beside the detail."""
+    return NotedJSONResponse({"detail": detail, **more}, status, headers)
 
 
 def explain(error: ValidationError | RequestValidationError) -> list[dict[str, Any]]:

@@ -59,11 +59,12 @@ def remove_orphaned_blobs() -> None:
     async def run() -> None:
         settings = Settings().with_redis(part="worker")
         async with _open_bus(settings) as bus:
-            documents = await remove_orphans(Blobs.from_settings(settings), Documents(bus, "").known)
             archive = Archive.from_settings(settings)
             archiving = Archiving(bus, archive)
+            # First, since it is certain; the others may be too many to be true.
             histories = await archiving.remove_unused(ORPHAN_AGE.total_seconds())
             histories += await remove_orphans(archive.blobs, archiving.known)
+            documents = await remove_orphans(Blobs.from_settings(settings), Documents(bus, "").known)
             if documents or histories:
                 logger.info("removed %d uploads and documents, and %d histories, of nobody", documents, histories)
 
@@ -87,7 +88,7 @@ def archive_histories() -> None:
     """Moves histories that have been quiet out of Redis. Raises RedisError, BlobStoreFailed or HistoriesStayed."""
 
     async def run() -> None:
-        settings = Settings().with_redis()
+        settings = Settings().with_redis(part="worker")
         if settings.archive_after_seconds == 0:
             return
         async with _open_bus(settings) as bus:

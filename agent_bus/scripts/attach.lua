@@ -22,6 +22,17 @@ if mode == 'renew' then
   -- A run that began under a lease, as report_hook.lua does, goes with it.
   if s.run ~= run and not unheld and s.lease_owner ~= owner then return { 'superseded', s.run, '' } end
   if s.run == run and s.lease_owner and s.lease_owner ~= owner then return { 'superseded', s.run, '' } end
+  if s.run == run and s.lost and not s.guarded then
+    -- Nothing was heard of it for so long that it was given up; but here it is, and at work.
+    begin_run(s)
+    hold_lease(s, owner, ttl)
+    touch(s)
+    announce(s, 'session_updated')
+    s.started = '1'
+    append_event(ARGV[14])
+    save(s, before)
+    return { 'held', s.run, '' }
+  end
   local returned = not connected(s)
   hold_lease(s, owner, ttl)
   save(s, before)

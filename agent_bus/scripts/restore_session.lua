@@ -31,6 +31,7 @@ if there then
   -- Its place in the index of its agent's sessions may be new, or another.
   if there.agent_name then redis.call('ZREM', KEYS[6] .. ':agent:' .. there.agent_name, id) end
 else
+  if s.status == 'running' then s.restored_at = now_iso end
   -- A stop that was under way is over, as for any agent that is gone.
   if s.status == 'running' and s.stop_id then redis.call('ZADD', KEYS[7], 0, id) end
   if s.halted and s.stop_confirmed == '0' then redis.call('ZADD', KEYS[9], s.halted, id) end

@@ -4,6 +4,7 @@
 --                   run began_at ended_at started attached guarded via lease_owner lease_until
 --                   stop_id stop_at stop_confirmed confirmed_at
 --                   prompt_id queued open halted (see report_hook.lua)
+--                   lost (the run was given up for lost) restored_at (when it was put back from a backup)
 --                   archive (the object with the oldest events, see agent_bus/archive.py)
 --                   input_tokens output_tokens cache_read_tokens cache_write_tokens cost_nanos (see usage below)
 -- KEYS[5] history   stream: id <event id>-0, field e (the event as JSON)
@@ -154,6 +155,7 @@ local function begin_run(s)
   s.started, s.attached, s.guarded, s.via = nil, nil, nil, nil
   s.prompt_id, s.queued, s.open, s.halted = nil, nil, nil, nil
   s.stop_id, s.stop_at, s.stop_confirmed, s.confirmed_at = nil, nil, nil, nil
+  s.lost, s.restored_at = nil, nil
   s.lease_owner, s.lease_until = nil, nil
   redis.call('ZREM', KEYS[7], id)
   runs_begun = runs_begun + 1

@@ -116,6 +116,6 @@ def create_app(settings: Settings) -> Served:
     async def drain() -> None:
         await app.state.services.relay.drain()
 
-    limited = BodyLimit(app, limit=settings.max_event_bytes, room=room)
+    limited = BodyLimit(app, limit=settings.max_event_bytes, room=room, control_room=stops_room)
     guarded = guard(limited, settings, shortcut, take_ticket=take_ticket)
     return Served(Instrumentation(guarded, metrics.requests, noted=NOTED), drain)

@@ -67,10 +67,15 @@ async def accept_hook(services: Services, headers: Headers, body: bytes) -> Resp
         services.metrics.invalid_events.inc()
         return problem(422, error.detail)
     # One that reports nothing asks whether to go on, which is as much work.
-    if wait := services.session_events.take(hook.report.session_id, max(1, len(hook.report.events))):
-        return over_the_rate(services, hook.report.session_id, wait)
+    wait = services.session_events.take(hook.report.session_id, max(1, len(hook.report.events)))
     with about(session_id=hook.report.session_id):
-        outcome = await services.hooks.report(hook.report)
+        if wait:
+            halted = await services.hooks.halt(hook.report)
+            if halted is None:
+                return await over_the_rate(services, hook.report.session_id, wait)
+            outcome = halted
+        else:
+            outcome = await services.hooks.report(hook.report)
     services.metrics.hook_kept(len(hook.report.events))
     answer = orjson.dumps(hook.answer(go=outcome.go))
     if outcome.go:

@@ -65,7 +65,7 @@ async def accept_event(services: Services, body: bytes) -> Response:
         services.metrics.invalid_events.inc()
         return problem(422, error.detail)
     if wait := services.session_events.take(session_id):
-        return over_the_rate(services, session_id, wait)
+        return await over_the_rate(services, session_id, wait)
     appended = await services.writer.append(session_id, [record])
     stop = b"true" if appended.command else b"false"
     return NotedResponse(
@@ -73,11 +73,16 @@ async def accept_event(services: Services, body: bytes) -> Response:
     )
 
 
-def over_the_rate(services: Services, session_id: str, wait: float) -> Response:
-    """The answer for a session that says too much; counted."""
+async def over_the_rate(services: Services, session_id: str, wait: float) -> Response:
+    """The answer for a session that says too much; counted. It, too, says whether the agent is to stop.
+
+    That is looked up a few times a second at most, so that a flood stays cheap. Raises RedisError.
+    """
     services.metrics.rate_limited.inc()
     limit = f"{services.session_events.per_second:g} events"
-    return too_many(f"The session {session_id!r}", limit, SESSION_EVENTS_VARIABLE, wait)
+    looks = not services.stop_looks.take(session_id)
+    stop = {"stop_requested": True} if looks and await services.control.stop_waits(session_id) else {}
+    return too_many(f"The session {session_id!r}", limit, SESSION_EVENTS_VARIABLE, wait, **stop)
 
 
 @router.get(

@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 # A killed agent is told of within a lease and this; a stop by hooks is confirmed within their settling time and this.
 WATCH_INTERVAL_SECONDS = 0.5
 RETRY_SECONDS = 1.0
+# How often one session that is over its rate has it looked up whether its agent is to stop.
+STOP_LOOKS_PER_SECOND = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Services:
     control: Sessions
     """The sessions by a client of its own, for what must not wait behind anything else."""
     session_events: Allowances
+    stop_looks: Allowances
+    """How often a session over its rate has it looked up whether its agent is to stop."""
 
 
 @asynccontextmanager
@@ -90,6 +94,7 @@ async def open_services(settings: Settings, metrics: CoordinatorMetrics) -> Asyn
             metrics=metrics,
             control=control,
             session_events=Allowances(settings.session_events_per_second),
+            stop_looks=Allowances(STOP_LOOKS_PER_SECOND),
         )
         async with background(
             relay=relay.run(),

@@ -11,9 +11,9 @@ import pytest
 from agent_bus.keys import Keys
 from agent_bus.timestamps import now
 from tests.metrics import read_metrics
-from tests.processes import RedisServer, Server
+from tests.processes import RedisServer, Server, wait_until
 
-ONE_A_SECOND = {"AGENT_ORCHESTRATOR_SESSION_EVENTS_PER_SECOND": "1"}
+ONE_A_SECOND = {"AGENT_ORCHESTRATOR_SESSION_EVENTS_PER_SECOND": "1", "AGENT_ORCHESTRATOR_STOP_WAIT_SECONDS": "0.2"}
 # More than the ten at once and what comes while they are sent.
 MANY = 60
 
@@ -73,3 +73,19 @@ def test_a_hook_that_is_refused_does_not_keep_the_program(client: httpx.Client, 
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"answered 429" in done.stderr
+
+
+def test_who_is_over_its_limit_is_told_to_stop_all_the_same(client: httpx.Client) -> None:
+    for session_id, path, said in (("runaway", "/events", event), ("hooked", "/hooks/claude-code", hook)):
+        for _ in range(MANY):
+            client.post(path, json=said(session_id))
+        assert client.post(f"/sessions/{session_id}/stop").status_code in (200, 202)
+
+    def told_with_a_refusal() -> bool:
+        # It is looked up once a second: a flood must stay cheap.
+        refused = client.post("/events", json=event("runaway"))
+        return refused.status_code == 429 and refused.json().get("stop_requested") is True
+
+    wait_until(told_with_a_refusal, "an agent over its limit to be told to stop")
+    told = client.post("/hooks/claude-code", json=hook("hooked") | {"hook_event_name": "PreToolUse"})
+    assert (told.status_code, told.json()["continue"]) == (200, False)

@@ -6,7 +6,9 @@ import pytest
 
 from agent_bus import lost_runs
 from agent_bus.bus import Bus
+from agent_bus.events import Producer
 from agent_bus.lost_runs import LOST, LostRuns
+from agent_bus.timestamps import now
 from tests.unit.agent_bus.conftest import Driver, record
 
 DAY = 24 * 3600
@@ -83,3 +85,35 @@ async def test_a_session_that_was_deleted_meanwhile_is_passed_over(lost: LostRun
     await driver.post("session_start")
     await driver.bus.redis.delete(driver.bus.keys.session("s"))
     assert await lost.end(DAY) == 0
+
+
+async def test_one_that_was_given_up_and_is_at_work_all_the_same_begins_anew_and_can_be_stopped(
+    lost: LostRuns, driver: Driver
+) -> None:
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    await driver.expire_lease()
+    await be_silent(driver)
+    assert await lost.end(DAY) == 1
+    renewed = await driver.sessions.renew("s", "b", lease.run, record("session_start"))
+    assert (renewed.outcome, renewed.run != lease.run) == ("held", True)
+    session = await driver.get()
+    assert session is not None
+    assert (session["status"], session["presence"], session["run"]) == ("running", "connected", renewed.run)
+    assert (await driver.sessions.request_stop("s", "c")).outcome == "sent"
+    again = await driver.sessions.renew("s", "b", renewed.run, record("session_start"))
+    assert (again.run, again.command is not None) == (renewed.run, True)
+
+
+async def test_one_that_ended_by_itself_does_not_begin_anew_with_a_late_renewal(driver: Driver) -> None:
+    lease = await driver.sessions.enter("s", "b", record("session_start"))
+    await driver.post("session_stop", producer=Producer(lease.run, "b", 1))
+    await driver.sessions.renew("s", "b", lease.run, record("session_start"))
+    assert await driver.status() == ("finished", None)
+
+
+async def test_silence_counts_from_when_a_session_was_put_back(lost: LostRuns, driver: Driver) -> None:
+    await driver.post("session_start")
+    await be_silent(driver)
+    await driver.bus.redis.hset(driver.bus.keys.session("s"), "restored_at", now())
+    assert await lost.end(DAY) == 0
+    assert await driver.status() == ("running", None)

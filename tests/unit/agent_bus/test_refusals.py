@@ -10,6 +10,7 @@ URL = "redis://bridge:s3cret@host:6379/0"
 IN_SCRIPT = ResponseError(
     "Error running script (call to f_1): @user_script:1: The user executing the script can't run this command"
 )
+IN_SCRIPT_SINCE_7_2 = ResponseError("ACL failure in script: User bridge has no permissions to run the 'get' command")
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,7 @@ IN_SCRIPT = ResponseError(
         (AuthenticationError("invalid username-password pair or user is disabled."), "put the right one into the URL"),
         (NoPermissionError("User bridge has no permissions to run the 'info' command"), "permit the user bridge"),
         (IN_SCRIPT, "`agent-orchestrator acl write`"),
+        (IN_SCRIPT_SINCE_7_2, "`agent-orchestrator acl write`"),
         (RedisConnectionError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate (_ssl.c:1)"), "ssl_ca_certs="),
         (RedisConnectionError("[SSL: CERTIFICATE_VERIFY_FAILED] Hostname mismatch, (_ssl.c:1)"), "for another name"),
         (RedisConnectionError("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] alert (_ssl.c:1)"), "ssl_certfile="),

@@ -13,6 +13,7 @@ from agent_bus.bus import Bus, NotReplicated
 from agent_bus.connection import connect
 from agent_bus.event_records import EventRecord
 from agent_bus.event_writer import BATCH, EventWriter, WriterFull
+from agent_bus.events import Events, Producer
 from agent_bus.keys import Keys
 from agent_bus.replication import NOBODY, Replication
 from agent_bus.sessions import Sessions
@@ -166,3 +167,19 @@ async def test_a_batch_of_events_waits_once_and_those_behind_it_are_refused(pair
     finally:
         await end([running])
         await redis.aclose()
+
+
+async def test_a_call_that_is_made_again_on_another_connection_is_not_taken_for_received(pair: Pair) -> None:
+    """The script then changes nothing, and a WAIT that speaks of the connection's own changes would be content."""
+    bus = pair.wanting(IMPATIENT)
+    lease = await Sessions(pair.bus).enter("s", "owner", record("session_start"))
+    await bus.load("append_events")
+    call = Events(bus).append_call("s", [record("message")], Producer(lease.run, "owner", 1))
+    pair.replica.pause()
+    for _ in range(2):
+        (reply,) = await bus.execute([call])
+        assert isinstance(reply, NotReplicated)
+        await bus.redis.connection_pool.disconnect()
+    pair.replica.resume()
+    (reply,) = await pair.wanting(ONE).execute([call])
+    assert Events.read_append(reply).accepted == 0

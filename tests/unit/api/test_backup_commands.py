@@ -221,3 +221,13 @@ def test_the_manifest_is_read_with_tar(commands: Commands) -> None:
     commands.run("backup", file)
     shown = subprocess.run(["tar", "-xOf", file, "manifest.json"], capture_output=True, check=True).stdout
     assert json.loads(shown)["sessions"] == SESSIONS
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_neither_works_beside_a_newer_version(commands: Commands, redis_server: RedisServer, command: str) -> None:
+    with redis.Redis(port=redis_server.port) as client:
+        client.set(commands.keys.contract, "99.0")
+    ended = commands.run(command, commands.folder / "backups" / "a.tar")
+    assert (ended.status, len(ended.told)) == (1, 1)
+    assert "A newer version of this software works on this namespace" in ended.told[0]
+    assert files(commands) == []

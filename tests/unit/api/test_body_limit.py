@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from api.body_limit import PIECE_BYTES, BodyLimit, BodyRoom
@@ -120,3 +121,25 @@ async def test_all_bodies_together_are_limited_too_and_the_room_is_given_back() 
         assert room.used == ROOM - 2 * PIECE_BYTES - 50
         # One that limits itself takes none of it.
         assert (await client.post("/upload", content=b"x" * 500)).json() == 500
+
+
+async def test_stops_have_room_where_there_is_none_for_anything_else() -> None:
+    full, own = BodyRoom(ROOM), BodyRoom(ROOM)
+    full.take(ROOM)
+    read: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        read.append(await receive())
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    limited = BodyLimit(app, limit=LIMIT, room=full, control_room=own)
+    await limited({"type": "http", "method": "POST", "path": "/sessions/stop", "headers": []}, receive, send)
+    assert read == [{"type": "http.request", "body": b"{}"}]
+    assert own.used == 0
+    with pytest.raises(HTTPException, match="try again shortly"):
+        await limited({"type": "http", "method": "POST", "path": "/agents", "headers": []}, receive, send)

@@ -10,6 +10,8 @@ from api.control import is_control
     [
         ("POST", "/sessions/s/stop", True),
         ("POST", "/sessions/stop", True),
+        ("OPTIONS", "/sessions/s/stop", True),
+        ("OPTIONS", "/events", False),
         ("GET", "/health", True),
         ("HEAD", "/ready", True),
         ("GET", "/metrics", True),

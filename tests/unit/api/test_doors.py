@@ -46,7 +46,8 @@ NEEDED = 20 + SPARE + OTHER_FILES
         (100, resource.RLIM_INFINITY, NEEDED, ""),
         (10**6, 10**6, 10**6, ""),
         (resource.RLIM_INFINITY, resource.RLIM_INFINITY, resource.RLIM_INFINITY, ""),
-        (100, 300, 300, f"there would have to be {NEEDED}"),
+        (100, 250, 250, f"there would have to be {NEEDED}"),
+        (100, 300, 300, ""),
         (100, 666, 100, "can't be raised"),
     ],
 )

@@ -9,7 +9,9 @@ from redis import Redis as ThreadRedis
 from agent_bus.bus import Bus
 from agent_bus.connection import connect, connect_threaded
 from agent_bus.documents import Documents, NewDocument, new_document_id
+from agent_bus.jobs import JOBS
 from agent_bus.keys import Keys
+from agent_bus.settings import Settings
 from tests.processes import RedisServer
 from tests.unit.agent_bus.conftest import Driver
 from workers import jobs
@@ -68,3 +70,17 @@ def test_runs_are_lost_after_what_the_settings_say(
 def test_orphaned_blobs_are_looked_for_where_the_settings_say(database: ThreadRedis, tmp_path: Path) -> None:
     jobs.remove_orphaned_blobs()
     assert (tmp_path / ".agent-orchestrator" / "blobs").is_dir()
+
+
+class Asked(Exception):
+    """Which part's Redis a job looked for."""
+
+
+@pytest.mark.parametrize("name", [job.name for job in JOBS])
+def test_each_job_is_done_as_the_workers_user(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def find(_: Settings, *, part: str = "") -> Settings:
+        raise Asked(part)
+
+    monkeypatch.setattr(Settings, "with_redis", find)
+    with pytest.raises(Asked, match=r"^worker$"):
+        getattr(jobs, name)()
