@@ -5,9 +5,9 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -40,7 +40,7 @@ class Layout:
     small_disk: whose files are on a file system of their own, which is soon full.
     min_replicas: how many replicas must have received what is acknowledged.
     moving_clocks: the coordinators' wall clocks can be moved.
-    environment: of all its parts.
+    environment: names and values, for all its parts.
     """
 
     proxied: Literal["nobody", "agents", "everyone"] = "nobody"
@@ -48,7 +48,7 @@ class Layout:
     small_disk: Literal["nobody's", "blobs", "redis"] = "nobody's"
     min_replicas: int = 0
     moving_clocks: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 def moving_clock(file: Path) -> dict[str, str]:
@@ -164,7 +164,7 @@ class System:
     def environment(self) -> dict[str, str]:
         """What the settings of every process say."""
         replicas = self.layout.min_replicas
-        return {**self.layout.environment, **({MIN_REPLICAS_VARIABLE: str(replicas)} if replicas else {})}
+        return dict(self.layout.environment) | ({MIN_REPLICAS_VARIABLE: str(replicas)} if replicas else {})
 
     def _blobs(self) -> dict[str, str]:
         if self.layout.small_disk != "blobs":

@@ -24,10 +24,10 @@ ARCHIVE_AFTER_SECONDS = 20
 REPLAY_WINDOW = 2000
 LAYOUT = Layout(
     proxied="everyone",
-    environment={
-        "AGENT_ORCHESTRATOR_ARCHIVE_AFTER_SECONDS": str(ARCHIVE_AFTER_SECONDS),
-        "AGENT_ORCHESTRATOR_REPLAY_WINDOW": str(REPLAY_WINDOW),
-    },
+    environment=(
+        ("AGENT_ORCHESTRATOR_ARCHIVE_AFTER_SECONDS", str(ARCHIVE_AFTER_SECONDS)),
+        ("AGENT_ORCHESTRATOR_REPLAY_WINDOW", str(REPLAY_WINDOW)),
+    ),
 )
 
 COORDINATOR = Limits(memory=200, files=150, tasks=300, growth=16)
