@@ -34,8 +34,9 @@ COORDINATOR = Limits(memory=200, files=150, tasks=300, growth=16)
 DOCUMENTS = Limits(memory=200, files=150, tasks=300, growth=16)
 WORKER = Limits(memory=120, files=60, tasks=0, growth=8)
 AGENT = Limits(memory=100, files=40, tasks=0, growth=8)
-# Documents are added all the time; each, with its tags, is about 2 KiB there for good, and a session half of that.
-REDIS = Limits(memory=150, files=150, tasks=0, growth=32)
+# Documents are added all the time, thousands an hour; each, with its tags, is about 2 KiB there for good, and a session
+# half of that. Between histories that come and go, each may keep a page from being given back (libc's allocator).
+REDIS = Limits(memory=200, files=150, tasks=0, growth=64)
 REDIS_DATA = Limits(memory=100, files=150, tasks=0, growth=24)
 
 LOOK_SECONDS = 2.0
