@@ -20,6 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.connection import Connection, SSLConnection, parse_url
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry as ThreadRetry
@@ -190,6 +191,18 @@ class PackingConnection:
             return [hiredis.pack_command(args)]
         packed: list[bytes] = super().pack_command(*args)  # type: ignore[misc]
         return packed
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """As redis-py's, which lets through how uvloop says that the other end has closed meanwhile.
+
+        Raises redis' ConnectionError, which callers expect and which is tried again where that is allowed.
+        """
+        try:
+            await super().send_packed_command(command, check_health=check_health)  # type: ignore[misc]
+        except RuntimeError as error:
+            if "closed" not in str(error):
+                raise
+            raise RedisConnectionError(f"the connection was closed: {error}") from error
 
 
 def _adapt(client: Redis, *adaptations: type) -> Redis:

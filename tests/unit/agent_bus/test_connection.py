@@ -316,3 +316,28 @@ def test_nothing_is_tried_again_once_a_process_is_to_end() -> None:
             retry.call_with_retry(fail, lambda _: None)
         assert len(tries) == expected
         ending.set()
+
+
+class ClosedWriter:
+    """A transport of uvloop's whose other end has closed: it says so in an error of no kind that is expected."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+    def writelines(self, _: object) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+
+async def test_a_transport_that_was_closed_meanwhile_is_a_lost_connection(redis_server: RedisServer) -> None:
+    """Once it was not, and a replica whose Redis restarted at the wrong moment went down with it."""
+    client = connect(redis_server.url, name="test", retries=0)
+    connection = await client.connection_pool.get_connection()
+    connection._writer = ClosedWriter(connection._writer)
+    with pytest.raises(RedisConnectionError, match="the connection was closed"):
+        await connection.send_packed_command([b"PING"])
+    await client.connection_pool.release(connection)
+    assert await client.ping()
+    await client.aclose()
