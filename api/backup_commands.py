@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, NoReturn, TypeVar, cast
 
 import click
 from redis.exceptions import RedisError
@@ -35,6 +35,22 @@ BUFFER_BYTES = 1024 * 1024
 REDRAW_SECONDS = 0.1
 
 T = TypeVar("T")
+
+
+def ended(work: Callable[[], int]) -> NoReturn:
+    """Does it and ends the process at once.
+
+    Where a thread of the blob store's library is still at work, an orderly end of the interpreter may abort.
+    """
+    try:
+        status = work()
+    except CannotStart as error:
+        click.echo(f"Error: {error}", err=True)
+        status = 1
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def back_up(settings: Settings, target: str) -> int:

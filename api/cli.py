@@ -284,30 +284,30 @@ def schema(name: "SchemaName") -> None:
 @click.argument("file")
 @_of_the_project
 @_project_dir
-@click.pass_context
-def backup(ctx: click.Context, file: str, redis_url: str | None, project_dir: Path | None) -> None:
+def backup(file: str, redis_url: str | None, project_dir: Path | None) -> None:
     """Write all sessions, documents and agents to FILE (`-`: standard output) while everything runs.
 
     Ends with status 1 if something could not be read; the rest is in FILE all the same.
     """
     from api import backup_commands
 
-    ctx.exit(backup_commands.back_up(with_redis(load_settings(project_dir), redis_url), file))
+    settings = with_redis(load_settings(project_dir), redis_url)
+    backup_commands.ended(lambda: backup_commands.back_up(settings, file))
 
 
 @main.command()
 @click.argument("file")
 @_of_the_project
 @_project_dir
-@click.pass_context
-def restore(ctx: click.Context, file: str, redis_url: str | None, project_dir: Path | None) -> None:
+def restore(file: str, redis_url: str | None, project_dir: Path | None) -> None:
     """Put what `backup` wrote to FILE (`-`: standard input) into a Redis without sessions and documents.
 
     FILE is read through before anything is written. If it breaks off, the same command goes on.
     """
     from api import backup_commands
 
-    ctx.exit(backup_commands.put_back(with_redis(load_settings(project_dir), redis_url), file))
+    settings = with_redis(load_settings(project_dir), redis_url)
+    backup_commands.ended(lambda: backup_commands.put_back(settings, file))
 
 
 @main.group()
