@@ -102,12 +102,14 @@ def test_a_stop_that_a_frozen_agent_does_not_confirm_is_told_in_both_browsers_st
     for page in pages:
         expect(page.get_by_text("Stopped, and confirmed by the agent").last).to_be_visible()
         told = [words for words in page.evaluate("window.told") if "top" in words or "confirmed" in words]
-        assert told == [
+        assert told[:3] == [
             "Stop asked for, waiting for the agent",
             "The agent has not confirmed the stop",
             "Stopped, not confirmed: no agent is connected",
-            "Stopped, and confirmed by the agent",
         ]
+        # Between waking up and confirming, it may be seen connected again.
+        assert set(told[3:-1]) <= {"The agent has not confirmed the stop"}
+        assert told[-1] == "Stopped, and confirmed by the agent"
 
 
 def test_the_timeline_is_live_and_pairs_tools_with_their_results(
